@@ -1,0 +1,55 @@
+/* hythe compile MODULE [-o FILE] */
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "config/options.h"
+#include "hythe.h"
+
+/* The module's path with .cwasm in place of .wasm or .wat, or behind any other ending; NULL
+ * without memory. The caller frees it. */
+static char *default_output(const char *module)
+{
+    size_t len = strlen(module);
+    if (len > 5 && strcmp(module + len - 5, ".wasm") == 0) {
+        len -= 5;
+    } else if (len > 4 && strcmp(module + len - 4, ".wat") == 0) {
+        len -= 4;
+    }
+    char *output = NULL;
+    if (asprintf(&output, "%.*s.cwasm", (int)len, module) < 0) {
+        return NULL;
+    }
+    return output;
+}
+
+static int compile_module(const struct compile_options *options)
+{
+    hythe_error *error = NULL;
+    char *output =
+        options->output != NULL ? strdup(options->output) : default_output(options->module);
+    if (output == NULL) {
+        log_line("out of memory");
+        return EXIT_CODE_FAILED;
+    }
+    int r = hythe_compile(options->module, output, &error);
+    free(output);
+    return r < 0 ? cli_fail(error) : 0;
+}
+
+int cli_compile(int argc, char **argv)
+{
+    struct compile_options options;
+    struct error err = {0};
+    int r = compile_options_parse(argc, argv, &options, &err);
+    if (r < 0) {
+        return cli_fail_usage(r, &err);
+    }
+    if (r == COMMAND_LINE_HELP) {
+        return cli_command_help("compile");
+    }
+    return compile_module(&options);
+}

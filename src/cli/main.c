@@ -1,0 +1,90 @@
+/* The program: finds the sub-command and calls it.
+ *
+ * hythe writes of itself to stderr only, each line prefixed "hythe: "; stdout is the guest's,
+ * except for what help, version and check were asked to print. */
+#include "cli/commands.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/log.h"
+#include "config/options.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} cli_table[] = {
+    {"run", cli_run},         {"check", cli_check}, {"compile", cli_compile},
+    {"version", cli_version}, {"help", cli_help},   {"--version", cli_version},
+    {"-V", cli_version},      {"--help", cli_help}, {"-h", cli_help},
+};
+
+int cli_flush(void)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+        return 0;
+    }
+    log_line("cannot write to standard output");
+    return EXIT_CODE_FAILED;
+}
+
+int cli_fail_usage(int r, const struct error *err)
+{
+    log_line("%s", err->text);
+    return err->exit != 0 ? err->exit : r < 0 ? EXIT_CODE_USAGE : EXIT_CODE_FAILED;
+}
+
+int cli_fail(hythe_error *error)
+{
+    int exit_code = hythe_error_exit(error);
+    log_line("%s", hythe_error_text(error));
+    hythe_error_free(error);
+    return exit_code;
+}
+
+/* Tell whether a word that is no command looks like a module that somebody wants to run. */
+static bool is_module_name(const char *word)
+{
+    static const char *const endings[] = {".wasm", ".wat", ".cwasm"};
+    size_t len = strlen(word);
+    for (size_t i = 0; i < ARRAY_COUNT(endings); i++) {
+        size_t ending_len = strlen(endings[i]);
+        if (len > ending_len && strcmp(word + len - ending_len, endings[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int fail_unknown(const char *word)
+{
+    const char *what = word[0] == '-' ? "option" : "command";
+    const char *nearest = options_nearest_command(word + strspn(word, "-"));
+    if (is_module_name(word)) {
+        log_line("'%s' is no command; to run a module: hythe run %s", word, word);
+    } else if (nearest != NULL) {
+        log_line("unknown %s '%s'; did you mean 'hythe %s'?", what, word, nearest);
+    } else if (word[0] == '-') {
+        log_line("unknown option '%s'; options come after the command: hythe run [OPTIONS] MODULE",
+                 word);
+    } else {
+        log_line("unknown command '%s'; 'hythe help' lists them", word);
+    }
+    return EXIT_CODE_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        log_line("no command given; try 'hythe run MODULE', 'hythe check MODULE' or 'hythe help'");
+        return EXIT_CODE_USAGE;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(cli_table); i++) {
+        if (strcmp(argv[1], cli_table[i].name) == 0) {
+            return cli_table[i].run(argc - 1, argv + 1);
+        }
+    }
+    return fail_unknown(argv[1]);
+}

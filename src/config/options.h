@@ -1,0 +1,111 @@
+/* What the command line says, as plain structs. Strings are borrowed from argv except where
+ * marked; arrays are owned. Addresses and rules are text here: what they mean is the host's. */
+#ifndef HYTHE_CONFIG_OPTIONS_H
+#define HYTHE_CONFIG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config/command_line.h"
+
+struct string_list {
+    const char **items; /* owned array of borrowed strings */
+    uint32_t count;
+};
+
+struct dir_option {
+    char *host;  /* owned */
+    char *guest; /* owned */
+    bool is_read_only;
+};
+
+struct dir_list {
+    struct dir_option *items; /* owned */
+    uint32_t count;
+};
+
+struct env_option {
+    char *key;   /* owned */
+    char *value; /* owned */
+};
+
+struct env_list {
+    struct env_option *items; /* owned */
+    uint32_t count;
+};
+
+enum poll_option { POLL_OPTION_DEFAULT, POLL_OPTION_LEVEL, POLL_OPTION_AUTO };
+
+enum {
+    OPTION_WORKERS_AUTO = 0,
+    OPTION_WORKERS_MAX = 1024,
+    OPTION_MAX_FDS_MIN = 16,
+    OPTION_MAX_FDS_MAX = 1 << 20,
+    OPTION_LIST_MAX = 4096, /* times an option may be repeated */
+};
+
+/* `hythe run`. Numbers that are 0 were not given, if not said otherwise. */
+struct run_options {
+    struct dir_list dirs;
+    struct env_list env;
+    struct string_list tcplisten;
+    struct string_list allow_listen;
+    struct string_list allow_connect;
+    bool net;
+    uint32_t workers; /* 1 when not given; OPTION_WORKERS_AUTO */
+    const char *invoke;
+    uint64_t timeout_ns;
+    uint64_t max_memory; /* bytes */
+    uint64_t fuel;
+    uint64_t max_fds;
+    uint64_t grace_ns; /* UINT64_MAX when not given */
+    bool trace;
+    enum poll_option poll;
+    const char *argv0;
+    const char *cache_dir;
+    bool no_cache;
+    bool strict_prestat;
+
+    const char *module;
+    char **args; /* borrowed tail of argv: what follows the module */
+    uint32_t arg_count;
+};
+
+struct check_options {
+    bool json;
+    char **modules; /* borrowed tail of argv */
+    uint32_t module_count;
+};
+
+struct compile_options {
+    const char *output; /* NULL when not given */
+    const char *module;
+};
+
+struct help_options {
+    const char *command; /* NULL when not given */
+};
+
+/* Parse one command's words, argv[0] being its name. 0; COMMAND_LINE_HELP when help is asked for;
+ * or a negative errno with the reason in `err`, exit code 2. Call done in each case. */
+int run_options_parse(int argc, char **argv, struct run_options *options, struct error *err);
+void run_options_done(struct run_options *options);
+
+int check_options_parse(int argc, char **argv, struct check_options *options, struct error *err);
+int compile_options_parse(int argc, char **argv, struct compile_options *options,
+                          struct error *err);
+int help_options_parse(int argc, char **argv, struct help_options *options, struct error *err);
+int version_options_parse(int argc, char **argv, struct error *err);
+
+/* All commands, in the order in which help lists them. */
+size_t options_command_count(void);
+const struct command *options_command(size_t index);
+
+/* The command of that name, or NULL. */
+const struct command *options_find_command(const char *name);
+
+/* The command somebody who typed `typed` most likely meant, or NULL. */
+const char *options_nearest_command(const char *typed);
+
+#endif

@@ -1,0 +1,293 @@
+/* Entries of compiled code. See cache.h.
+ *
+ * Happy path: hash the module, open the entry, check who owns it, check its own hash, map it
+ * through the very descriptor that was checked.
+ * Otherwise: compile, serialize, write a temporary file beside the entry, rename it into place.
+ * Two processes that do so at once each rename a whole file; the last one stays. */
+#include "engine/cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/handles.h"
+
+enum { HASH_LEN = 32, NAME_MAX_LEN = 128, FD_PATH_LEN = 32 };
+
+/* What an entry ends with: a hash of everything before, and a mark. */
+struct trailer {
+    uint8_t hash[HASH_LEN];
+    char mark[8];
+};
+
+static const char trailer_mark[8] = "hythe-1";
+
+static void entry_name(const struct engine *engine, struct span bytes, char name[NAME_MAX_LEN])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t hash[HASH_LEN];
+    char hex[HASH_LEN * 2 + 1];
+    hythe_blake3(bytes.data, bytes.len, hash);
+    for (size_t i = 0; i < HASH_LEN; i++) {
+        hex[i * 2] = digits[hash[i] >> 4];
+        hex[i * 2 + 1] = digits[hash[i] & 15];
+    }
+    hex[HASH_LEN * 2] = '\0';
+    (void)snprintf(name, NAME_MAX_LEN, "%s-%016" PRIx64 ".cwasm", hex, engine_fingerprint(engine));
+}
+
+int cache_default_dir(char *text, size_t len)
+{
+    const char *base = getenv("XDG_CACHE_HOME");
+    const char *below = "";
+    if (base == NULL || base[0] != '/') {
+        base = getenv("HOME");
+        below = "/.cache";
+    }
+    if (base == NULL || base[0] != '/') {
+        return -ENOENT;
+    }
+    int put = snprintf(text, len, "%s%s/hythe/modules", base, below);
+    return put > 0 && (size_t)put < len ? 0 : -ENAMETOOLONG;
+}
+
+/* Make the directory and those above it; the ones it makes are for their owner only. */
+static void make_dirs(const char *dir)
+{
+    char path[PATH_MAX];
+    size_t len = strlen(dir);
+    if (len >= sizeof path) {
+        return;
+    }
+    memcpy(path, dir, len + 1);
+    for (size_t i = 1; i < len; i++) {
+        if (path[i] == '/') {
+            path[i] = '\0';
+            (void)mkdir(path, 0700); /* the open that follows tells what matters */
+            path[i] = '/';
+        }
+    }
+    (void)mkdir(path, 0700);
+}
+
+static bool is_mine_alone(int fd, bool root_may_own)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return false;
+    }
+    bool owner_ok = st.st_uid == geteuid() || (root_may_own && st.st_uid == 0);
+    return owner_ok && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+static int open_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        make_dirs(dir);
+        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (fd < 0) {
+        return -errno;
+    }
+    if (!is_mine_alone(fd, false)) {
+        (void)close(fd); /* opened for reading */
+        return -EPERM;
+    }
+    return fd;
+}
+
+static bool trailer_holds(const uint8_t *data, size_t len)
+{
+    struct trailer trailer;
+    uint8_t hash[HASH_LEN];
+    if (len <= sizeof trailer) {
+        return false;
+    }
+    memcpy(&trailer, data + len - sizeof trailer, sizeof trailer);
+    if (memcmp(trailer.mark, trailer_mark, sizeof trailer.mark) != 0) {
+        return false;
+    }
+    hythe_blake3(data, len - sizeof trailer, hash);
+    return memcmp(hash, trailer.hash, sizeof hash) == 0;
+}
+
+/* Check the file's trailer. 0, -EBADMSG when it does not hold, or another negative errno. */
+static int verify(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size <= 0) {
+        return -EBADMSG;
+    }
+    size_t len = (size_t)st.st_size;
+    void *data = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED) {
+        return -errno;
+    }
+    bool holds = trailer_holds(data, len);
+    (void)munmap(data, len); /* cannot fail for what mmap gave */
+    return holds ? 0 : -EBADMSG;
+}
+
+static int map_fd(struct engine *engine, int fd, struct module **ret_module, struct error *err)
+{
+    char path[FD_PATH_LEN];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return module_map(engine, path, ret_module, err);
+}
+
+/* Map an entry if there is a good one; a bad one is removed. */
+static bool try_entry(struct engine *engine, int dir_fd, const char *name,
+                      struct module **ret_module)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return false;
+    }
+    bool ok = is_mine_alone(fd, false) && verify(fd) == 0 &&
+              map_fd(engine, fd, ret_module, NULL) == 0;
+    (void)close(fd); /* opened for reading */
+    if (!ok) {
+        (void)unlinkat(dir_fd, name, 0); /* else the rename replaces it */
+    }
+    return ok;
+}
+
+static int write_all(int fd, const void *data, size_t len)
+{
+    const char *at = data;
+    while (len > 0) {
+        ssize_t put = write(fd, at, len);
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put < 0) {
+            return -errno;
+        }
+        at += put;
+        len -= (size_t)put;
+    }
+    return 0;
+}
+
+static int write_entry(int fd, struct span compiled)
+{
+    struct trailer trailer;
+    hythe_blake3(compiled.data, compiled.len, trailer.hash);
+    memcpy(trailer.mark, trailer_mark, sizeof trailer.mark);
+    int r = write_all(fd, compiled.data, compiled.len);
+    if (r == 0) {
+        r = write_all(fd, &trailer, sizeof trailer);
+    }
+    return r;
+}
+
+/* Write `compiled` below `dir_fd` under `name`, whole or not at all. */
+static int store(int dir_fd, const char *name, struct span compiled)
+{
+    char temporary[PATH_MAX];
+    int put = snprintf(temporary, sizeof temporary, "%s.%d.tmp", name, (int)getpid());
+    if (put < 0 || (size_t)put >= sizeof temporary) {
+        return -ENAMETOOLONG;
+    }
+    int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return -errno;
+    }
+    int r = write_entry(fd, compiled);
+    if (close(fd) < 0 && r == 0) {
+        r = -errno;
+    }
+    if (r == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0) {
+        r = -errno;
+    }
+    if (r < 0) {
+        (void)unlinkat(dir_fd, temporary, 0); /* the first error is the one to tell */
+    }
+    return r;
+}
+
+static int serialize_and_store(const struct module *module, int dir_fd, const char *name,
+                               struct error *err)
+{
+    struct span compiled;
+    int r = module_serialize(module, &compiled, err);
+    if (r < 0) {
+        return r;
+    }
+    r = store(dir_fd, name, compiled);
+    module_serialized_free(compiled);
+    if (r < 0) {
+        return error_set_errno(err, r, "writing %s", name);
+    }
+    return 0;
+}
+
+int cache_load(struct engine *engine, struct span bytes, const char *dir,
+               struct module **ret_module, enum cache_result *ret_result, struct error *err)
+{
+    enum cache_result result = CACHE_UNSTORED;
+    char name[NAME_MAX_LEN];
+    int dir_fd = dir != NULL ? open_dir(dir) : -ENOENT;
+    int r = 0;
+    if (dir_fd >= 0) {
+        entry_name(engine, bytes, name);
+    }
+    if (dir_fd >= 0 && try_entry(engine, dir_fd, name, ret_module)) {
+        result = CACHE_HIT;
+    } else {
+        r = module_compile(engine, bytes, ret_module, err);
+        if (r == 0 && dir_fd >= 0 && serialize_and_store(*ret_module, dir_fd, name, NULL) == 0) {
+            result = CACHE_STORED;
+        }
+    }
+    if (dir_fd >= 0) {
+        (void)close(dir_fd); /* opened for reading */
+    }
+    if (r == 0 && ret_result != NULL) {
+        *ret_result = result;
+    }
+    return r;
+}
+
+int cache_write_file(const struct module *module, const char *path, struct error *err)
+{
+    int r = serialize_and_store(module, AT_FDCWD, path, err);
+    return r;
+}
+
+int cache_map_file(struct engine *engine, const char *path, struct module **ret_module,
+                   struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return error_set_errno(err, -errno, "opening %s", path);
+    }
+    int r = 0;
+    if (!is_mine_alone(fd, true)) {
+        r = error_set(err, -EPERM,
+                      "%s is compiled code that others could have written: it must belong to you "
+                      "or root and be writable by nobody else (chmod go-w)",
+                      path);
+    } else if (verify(fd) < 0) {
+        r = error_set(err, -EBADMSG,
+                      "%s is no compiled module of hythe's, or is damaged: compile it again with "
+                      "hythe compile",
+                      path);
+    } else if (map_fd(engine, fd, ret_module, err) < 0) {
+        (void)error_wrap(err, "%s was compiled by another version or with other settings", path);
+        r = -ESTALE;
+    }
+    (void)close(fd); /* opened for reading */
+    return r;
+}

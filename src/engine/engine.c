@@ -1,0 +1,91 @@
+/* Engine settings, chosen once. See engine.h. */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engine/handles.h"
+
+enum {
+    WASM_STACK = 1 << 20,  /* bytes of stack a guest may use */
+    FIBER_STACK = 2 << 20, /* the same and what host functions need on top of it */
+    KEEP_MEMORY = 1 << 20, /* bytes of a pooled memory that are cleared, not given back */
+    KEEP_TABLE = 64 << 10,
+    TABLE_ELEMENTS = 1 << 20,
+    CORE_INSTANCE_SIZE = 4 << 20,
+};
+
+_Static_assert(__builtin_strcmp(ENGINE_VERSION, WASMTIME_VERSION) == 0, "engine.h tells the truth");
+
+int engine_take_error(struct error *err, int code, wasmtime_error_t *wasm_error)
+{
+    wasm_byte_vec_t text;
+    wasmtime_error_message(wasm_error, &text);
+    (void)error_set(err, code, "%.*s", (int)text.size, text.data);
+    wasm_byte_vec_delete(&text);
+    wasmtime_error_delete(wasm_error);
+    return code;
+}
+
+static void use_pool(wasm_config_t *config, const struct engine_options *options)
+{
+    wasmtime_pooling_allocation_config_t *pool = wasmtime_pooling_allocation_config_new();
+    uint32_t count = options->pool_instances;
+    wasmtime_pooling_allocation_config_total_core_instances_set(pool, count);
+    wasmtime_pooling_allocation_config_total_memories_set(pool, count);
+    wasmtime_pooling_allocation_config_total_tables_set(pool, count);
+    wasmtime_pooling_allocation_config_total_stacks_set(pool, count);
+    wasmtime_pooling_allocation_config_total_gc_heaps_set(pool, count);
+    wasmtime_pooling_allocation_config_max_memory_size_set(pool, options->pool_memory);
+    wasmtime_pooling_allocation_config_max_core_instance_size_set(pool, CORE_INSTANCE_SIZE);
+    wasmtime_pooling_allocation_config_table_elements_set(pool, TABLE_ELEMENTS);
+    wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(pool, KEEP_MEMORY);
+    wasmtime_pooling_allocation_config_table_keep_resident_set(pool, KEEP_TABLE);
+    wasmtime_pooling_allocation_strategy_set(config, pool);
+    wasmtime_pooling_allocation_config_delete(pool);
+}
+
+int engine_new(const struct engine_options *options, struct engine **ret_engine, struct error *err)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        return error_set_errno(err, -ENOMEM, "making the engine");
+    }
+    wasm_config_t *config = wasm_config_new();
+    wasmtime_config_epoch_interruption_set(config, true);
+    wasmtime_config_consume_fuel_set(config, options->fuel);
+    wasmtime_config_concurrency_support_set(config, false);
+    wasmtime_config_max_wasm_stack_set(config, WASM_STACK);
+    wasmtime_config_async_stack_size_set(config, FIBER_STACK);
+    wasmtime_config_parallel_compilation_set(config, !options->serial);
+    if (options->pool_instances > 0) {
+        use_pool(config, options);
+    }
+    wasmtime_error_t *error = hythe_engine_new(config, &engine->wasm);
+    if (error != NULL) {
+        free(engine);
+        (void)engine_take_error(err, -EINVAL, error);
+        return error_wrap(err, "making the engine");
+    }
+    *ret_engine = engine;
+    return 0;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    wasm_engine_delete(engine->wasm);
+    free(engine);
+}
+
+void engine_tick(struct engine *engine)
+{
+    wasmtime_engine_increment_epoch(engine->wasm);
+}
+
+uint64_t engine_fingerprint(const struct engine *engine)
+{
+    return hythe_engine_fingerprint(engine->wasm);
+}

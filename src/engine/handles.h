@@ -1,0 +1,28 @@
+/* The insides of the engine room's types, for its own files only: here wasmtime.h is known. */
+#ifndef HYTHE_ENGINE_HANDLES_H
+#define HYTHE_ENGINE_HANDLES_H
+
+#include <wasmtime.h>
+
+#include "base/error.h"
+#include "engine/engine.h"
+#include "engine/module.h"
+#include "engine/rust/hythe_engine.h"
+
+struct engine {
+    wasm_engine_t *wasm; /* owned */
+};
+
+struct module {
+    struct engine *engine; /* borrowed */
+    wasmtime_module_t *wasm; /* owned */
+    struct module_import *imports; /* owned */
+    uint32_t import_count;
+    struct module_export *exports; /* owned */
+    uint32_t export_count;
+};
+
+/* Move a Wasmtime error into `err`, freeing it: `code` is the negative errno to return. */
+int engine_take_error(struct error *err, int code, wasmtime_error_t *wasm_error);
+
+#endif

@@ -1,0 +1,81 @@
+/* An instance: one guest's store, memory and fiber.
+ *
+ *     instance_new -> instance_begin (instantiate, or call an export) -> instance_resume ...
+ *
+ * instance_resume runs guest code until it returns, ends, waits or yields. A guest that waits has
+ * been parked by a host function that answered CALL_WAIT: resume it when what it waits for may
+ * have happened, and that function's finish is asked again. */
+#ifndef HYTHE_ENGINE_INSTANCE_H
+#define HYTHE_ENGINE_INSTANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+#include "engine/call.h"
+
+struct module;
+struct instance;
+
+enum instance_state {
+    INSTANCE_IDLE,     /* nothing begun, or the last call returned */
+    INSTANCE_RUNNABLE, /* begun, or it yielded: resume at any time */
+    INSTANCE_PARKED,   /* a host function waits */
+    INSTANCE_FAILED,   /* trapped or was ended; good for nothing but instance_free */
+};
+
+struct instance_options {
+    void *guest;          /* borrowed; struct call carries it */
+    uint64_t max_memory;  /* bytes of all its memories together; 0: no limit */
+    uint64_t fuel;        /* 0: none is counted; otherwise the engine must have been made for it */
+    uint32_t max_tables;  /* elements of all its tables together; 0: no limit */
+
+    /* Called before and after each host function; either may be NULL. For one that waits, after
+     * is called with CALL_WAIT when it begins to, and with its answer at the end. */
+    void (*before_call)(struct call *call);
+    void (*after_call)(const struct call *call, int32_t answer);
+
+    /* Called when engine_tick has happened while guest code ran. Returns false to end the guest,
+     * having said why with instance_fail; sets *ret_yield to have instance_resume return. */
+    bool (*on_tick)(struct instance *instance, void *guest, bool *ret_yield);
+};
+
+/* Choose the host function for each import, in import order; every entry is non-NULL. */
+struct instance_links {
+    const struct host_func *const *funcs; /* borrowed until instance_new returns */
+    uint32_t count;
+};
+
+/* Make a store and bind the imports. 0, or a negative errno with the reason in `err`. */
+int instance_new(struct module *module, const struct instance_links *links,
+                 const struct instance_options *options, struct instance **ret_instance,
+                 struct error *err);
+
+/* End whatever is under way and release everything. NULL is fine. */
+void instance_free(struct instance *instance);
+
+/* Prepare the instantiation, with the module's start function. */
+int instance_begin_new(struct instance *instance, struct error *err);
+
+/* Prepare a call of an exported function with `args` as text, one per parameter; after it has
+ * returned, instance_results gives its results as text. -ENOENT without such a function. */
+int instance_begin_call(struct instance *instance, const char *name, const char *const *args,
+                        uint32_t arg_count, struct error *err);
+
+/* Run the guest. Returns its new state; on INSTANCE_FAILED `err` says why, with the guest's
+ * backtrace. `err->code` is -ECANCELED when instance_fail ended it. */
+enum instance_state instance_resume(struct instance *instance, struct error *err);
+
+/* The results of the last call as text, separated by spaces; owned by the instance. */
+const char *instance_results(const struct instance *instance);
+
+/* From within a host function or on_tick: say why the guest is being ended. The function then
+ * answers CALL_TRAP. The text is copied. */
+void instance_fail(struct instance *instance, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Bytes of the guest's memory now. */
+uint64_t instance_memory_len(const struct instance *instance);
+
+#endif

@@ -1,0 +1,273 @@
+/* Compiling, mapping and looking into modules. See module.h. */
+#include "engine/module.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/handles.h"
+
+/* Through wasmtime_valtype_new, since wasm_valtype_kind aborts on the types it does not know. */
+static char type_letter(const wasm_valtype_t *type)
+{
+    static const char letters[] = {'i', 'I', 'f', 'F', 'v'};
+    wasmtime_valtype_t known;
+    wasmtime_valtype_new(type, &known);
+    char letter = known.kind < sizeof letters ? letters[known.kind] : 'r';
+    wasmtime_valtype_delete(&known);
+    return letter;
+}
+
+static char *type_letters(const wasm_valtype_vec_t *types)
+{
+    char *letters = malloc(types->size + 1);
+    if (letters == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < types->size; i++) {
+        letters[i] = type_letter(types->data[i]);
+    }
+    letters[types->size] = '\0';
+    return letters;
+}
+
+static char *copy_name(const wasm_name_t *name)
+{
+    return strndup(name->size > 0 ? name->data : "", name->size);
+}
+
+static enum extern_kind extern_kind_of(const wasm_externtype_t *type)
+{
+    switch (wasm_externtype_kind(type)) {
+    case WASM_EXTERN_FUNC:
+        return EXTERN_FUNC;
+    case WASM_EXTERN_MEMORY:
+        return EXTERN_MEMORY;
+    case WASM_EXTERN_TABLE:
+        return EXTERN_TABLE;
+    case WASM_EXTERN_GLOBAL:
+        return EXTERN_GLOBAL;
+    default:
+        return EXTERN_TAG;
+    }
+}
+
+/* Fill the two type strings; for anything but a function they are empty. */
+static int read_func_type(const wasm_externtype_t *type, const char **ret_params,
+                          const char **ret_results)
+{
+    if (wasm_externtype_kind(type) != WASM_EXTERN_FUNC) {
+        *ret_params = strdup("");
+        *ret_results = strdup("");
+    } else {
+        const wasm_functype_t *func = wasm_externtype_as_functype_const(type);
+        *ret_params = type_letters(wasm_functype_params(func));
+        *ret_results = type_letters(wasm_functype_results(func));
+    }
+    return *ret_params == NULL || *ret_results == NULL ? -ENOMEM : 0;
+}
+
+static int read_imports(struct module *module)
+{
+    wasm_importtype_vec_t types;
+    wasmtime_module_imports(module->wasm, &types);
+    int r = 0;
+    module->imports = calloc(types.size + 1, sizeof *module->imports);
+    if (module->imports == NULL) {
+        r = -ENOMEM;
+    }
+    for (size_t i = 0; r == 0 && i < types.size; i++) {
+        struct module_import *import = &module->imports[module->import_count++];
+        import->module = copy_name(wasm_importtype_module(types.data[i]));
+        import->name = copy_name(wasm_importtype_name(types.data[i]));
+        import->kind = extern_kind_of(wasm_importtype_type(types.data[i]));
+        r = read_func_type(wasm_importtype_type(types.data[i]), &import->params, &import->results);
+        if (import->module == NULL || import->name == NULL) {
+            r = -ENOMEM;
+        }
+    }
+    wasm_importtype_vec_delete(&types);
+    return r;
+}
+
+static int read_exports(struct module *module)
+{
+    wasm_exporttype_vec_t types;
+    wasmtime_module_exports(module->wasm, &types);
+    int r = 0;
+    module->exports = calloc(types.size + 1, sizeof *module->exports);
+    if (module->exports == NULL) {
+        r = -ENOMEM;
+    }
+    for (size_t i = 0; r == 0 && i < types.size; i++) {
+        const wasm_externtype_t *type = wasm_exporttype_type(types.data[i]);
+        struct module_export *export = &module->exports[module->export_count++];
+        export->name = copy_name(wasm_exporttype_name(types.data[i]));
+        export->kind = extern_kind_of(type);
+        r = read_func_type(type, &export->params, &export->results);
+        if (export->name == NULL) {
+            r = -ENOMEM;
+        }
+        if (export->kind == EXTERN_MEMORY) {
+            const wasm_memorytype_t *memory = wasm_externtype_as_memorytype_const(type);
+            uint64_t max = UINT64_MAX;
+            export->memory_pages = wasmtime_memorytype_minimum(memory);
+            export->memory_pages_max = wasmtime_memorytype_maximum(memory, &max) ? max : UINT64_MAX;
+        }
+    }
+    wasm_exporttype_vec_delete(&types);
+    return r;
+}
+
+/* Make the handle around `wasm`, which it owns from here on, also when it fails. */
+static int module_wrap(struct engine *engine, wasmtime_module_t *wasm, struct module **ret_module,
+                       struct error *err)
+{
+    struct module *module = calloc(1, sizeof *module);
+    if (module == NULL) {
+        wasmtime_module_delete(wasm);
+        return error_set_errno(err, -ENOMEM, "reading the module's imports");
+    }
+    module->engine = engine;
+    module->wasm = wasm;
+    if (read_imports(module) < 0 || read_exports(module) < 0) {
+        module_free(module);
+        return error_set_errno(err, -ENOMEM, "reading the module's imports");
+    }
+    *ret_module = module;
+    return 0;
+}
+
+enum module_form module_form_of(struct span bytes)
+{
+    static const uint8_t core[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+    if (bytes.len == 0) {
+        return MODULE_EMPTY;
+    }
+    if (bytes.len >= 8 && memcmp(bytes.data, core, 8) == 0) {
+        return MODULE_CORE;
+    }
+    if (bytes.len >= 8 && memcmp(bytes.data, core, 4) == 0 && bytes.data[6] == 1) {
+        return MODULE_COMPONENT;
+    }
+    if (bytes.len >= 4 && memcmp(bytes.data, "\x7f" "ELF", 4) == 0) {
+        return MODULE_COMPILED;
+    }
+    size_t i = 0;
+    while (i < bytes.len && (bytes.data[i] == ' ' || bytes.data[i] == '\n' ||
+                             bytes.data[i] == '\t' || bytes.data[i] == '\r')) {
+        i++;
+    }
+    bool text = i < bytes.len && (bytes.data[i] == '(' || bytes.data[i] == ';');
+    return text ? MODULE_TEXT : MODULE_UNKNOWN;
+}
+
+int module_compile(struct engine *engine, struct span bytes, struct module **ret_module,
+                   struct error *err)
+{
+    wasmtime_module_t *wasm = NULL;
+    wasm_byte_vec_t binary = {0};
+    wasmtime_error_t *error = NULL;
+    if (module_form_of(bytes) == MODULE_TEXT) {
+        error = wasmtime_wat2wasm((const char *)bytes.data, bytes.len, &binary);
+        if (error != NULL) {
+            return engine_take_error(err, -ENOEXEC, error);
+        }
+        bytes = (struct span){(const uint8_t *)binary.data, binary.size};
+    }
+    error = wasmtime_module_new(engine->wasm, bytes.data, bytes.len, &wasm);
+    wasm_byte_vec_delete(&binary);
+    if (error != NULL) {
+        return engine_take_error(err, -ENOEXEC, error);
+    }
+    return module_wrap(engine, wasm, ret_module, err);
+}
+
+int module_map(struct engine *engine, const char *path, struct module **ret_module,
+               struct error *err)
+{
+    wasmtime_module_t *wasm = NULL;
+    wasmtime_error_t *error = wasmtime_module_deserialize_file(engine->wasm, path, &wasm);
+    if (error != NULL) {
+        return engine_take_error(err, -ESTALE, error);
+    }
+    return module_wrap(engine, wasm, ret_module, err);
+}
+
+int module_serialize(const struct module *module, struct span *ret_bytes, struct error *err)
+{
+    wasm_byte_vec_t bytes;
+    wasmtime_error_t *error = wasmtime_module_serialize(module->wasm, &bytes);
+    if (error != NULL) {
+        return engine_take_error(err, -EIO, error);
+    }
+    *ret_bytes = (struct span){(const uint8_t *)bytes.data, bytes.size};
+    return 0;
+}
+
+void module_serialized_free(struct span bytes)
+{
+    wasm_byte_vec_t vec = {.size = bytes.len, .data = (wasm_byte_t *)(uintptr_t)bytes.data};
+    wasm_byte_vec_delete(&vec);
+}
+
+/* The strings are const for everyone but their owner. */
+static void free_text(const char *text)
+{
+    free((void *)(uintptr_t)text);
+}
+
+void module_free(struct module *module)
+{
+    if (module == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < module->import_count; i++) {
+        free_text(module->imports[i].module);
+        free_text(module->imports[i].name);
+        free_text(module->imports[i].params);
+        free_text(module->imports[i].results);
+    }
+    for (uint32_t i = 0; i < module->export_count; i++) {
+        free_text(module->exports[i].name);
+        free_text(module->exports[i].params);
+        free_text(module->exports[i].results);
+    }
+    free(module->imports);
+    free(module->exports);
+    wasmtime_module_delete(module->wasm);
+    free(module);
+}
+
+uint32_t module_import_count(const struct module *module)
+{
+    return module->import_count;
+}
+
+const struct module_import *module_import(const struct module *module, uint32_t index)
+{
+    assert(index < module->import_count);
+    return &module->imports[index];
+}
+
+uint32_t module_export_count(const struct module *module)
+{
+    return module->export_count;
+}
+
+const struct module_export *module_export(const struct module *module, uint32_t index)
+{
+    assert(index < module->export_count);
+    return &module->exports[index];
+}
+
+const struct module_export *module_find_export(const struct module *module, const char *name)
+{
+    for (uint32_t i = 0; i < module->export_count; i++) {
+        if (strcmp(module->exports[i].name, name) == 0) {
+            return &module->exports[i];
+        }
+    }
+    return NULL;
+}

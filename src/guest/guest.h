@@ -1,0 +1,126 @@
+/* A guest: everything one running module has, whatever dialect it speaks. It knows nothing of an
+ * engine; imports/ translates its calls to what stands here. */
+#ifndef HYTHE_GUEST_GUEST_H
+#define HYTHE_GUEST_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "base/span.h"
+#include "guest/descriptor.h"
+#include "guest/fd_table.h"
+#include "guest/policy.h"
+#include "loop/loop.h"
+
+struct guest_socket;
+struct names;
+
+/* What the types of a guest's imports told the host about its dialect. */
+enum guest_dialect_flags {
+    DIALECT_V6_AT_2 = 1, /* IPv6 octets stand at 2 in getaddrinfo's sa_data, as Go reads them */
+};
+
+/* How FD_WRITE readiness is reported by poll (see poll.h). */
+enum guest_poll_mode { GUEST_POLL_LEVEL, GUEST_POLL_AUTO };
+
+enum { GUEST_REPORTS_MAX = 64 };
+
+/* What the parked guest waits for. A guest has one fiber, so it waits in one call at a time. */
+struct guest_wait {
+    struct loop_timer timer;
+    bool is_parked;    /* the guest's fiber is left, or about to be */
+    bool is_due;       /* the reason to wait has gone: resume the guest */
+    bool is_timed_out; /* it was the timer */
+    uint32_t seq;      /* number of the wait: descriptors marked with it belong to it */
+
+    /* For calls that wait in more than one step; meaning is the call's own, zeroed by it. */
+    uint64_t deadline_ns;
+    uint32_t value;
+    void *operation; /* an asynchronous one under way, owned by the call */
+    void (*cancel)(struct guest *guest); /* ends `operation` when the guest ends while waiting */
+};
+
+struct guest {
+    struct loop *loop; /* borrowed */
+    struct fd_table fds;
+    struct policy policy;
+
+    /* Arguments and environment as the guest sees them: NUL-terminated strings in a row. */
+    struct buffer args;
+    uint32_t arg_count;
+    struct buffer env;
+    uint32_t env_count;
+
+    struct guest_wait wait;
+    uint32_t poll_seq;   /* number of the poll under way or the last one, never 0 once used */
+    uint32_t hot_polls;  /* polls in a row that found something without asking the kernel */
+    enum guest_poll_mode poll_mode;
+    uint8_t dialect_flags; /* enum guest_dialect_flags, set by the host */
+
+    struct guest_socket *held; /* the socket with kept-back bytes, or NULL (see socket.h) */
+    struct buffer spare;       /* one empty buffer, handed from one held socket to the next */
+    struct list lingering;     /* closed sockets that still have bytes to send */
+    uint32_t lingering_count;
+    struct names *names;       /* the resolver, made when first needed; owned */
+    bool share_listeners;      /* other workers bind the same addresses */
+    bool strict_prestat;       /* fd_prestat_get on a listener answers BADF */
+    int broker_fd;             /* where shared listeners are asked for, or -1; borrowed */
+
+    bool has_exited;
+    uint32_t exit_code;
+
+    uint64_t reported[GUEST_REPORTS_MAX]; /* hashes of the lines that the operator has seen */
+    uint32_t reported_count;
+
+    /* Called when the wait is over, from within a loop callback. Set by the host. */
+    void (*on_wake)(struct guest *guest);
+    /* One line for the operator: a refusal with the flag that would allow it. Set by the host. */
+    void (*on_report)(struct guest *guest, const char *line);
+    void *owner; /* borrowed: the host's part of this guest */
+};
+
+enum {
+    GUEST_TEXT_MAX = 16 << 20, /* bytes of all arguments, and of all environment */
+    GUEST_FDS_DEFAULT = 65536,
+};
+
+/* Begin a guest on `loop` with an empty table and nothing granted. */
+void guest_init(struct guest *guest, struct loop *loop);
+
+/* Close all it has. Sockets that still have bytes to send get `linger_ms` to send them. */
+void guest_done(struct guest *guest, int linger_ms);
+
+/* Append an argument, or an environment entry "KEY=value". 0, -ENOMEM or -EMSGSIZE. */
+int guest_add_arg(struct guest *guest, const char *text);
+int guest_add_env(struct guest *guest, const char *text);
+
+/* Tell the operator something about this guest: each line once, and GUEST_REPORTS_MAX in all. */
+void guest_report(struct guest *guest, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Send what has been kept back; call before anything but another send on the same socket. */
+void guest_flush(struct guest *guest);
+
+/* -- waiting ---------------------------------------------------------------------------------- */
+
+/* Begin to wait: until guest_wait_mark'ed readiness, guest_wake, or `deadline_ns` on
+ * CLOCK_MONOTONIC (UINT64_MAX: no deadline). Kept-back bytes are sent first. 0 or -ENOMEM. */
+int guest_wait_begin(struct guest *guest, uint64_t deadline_ns);
+
+/* Have the wait that begins next, or has just begun, end when `d` becomes ready in any of
+ * `directions`. */
+void guest_wait_mark(struct guest *guest, struct descriptor *d, unsigned directions);
+
+/* End the wait, from a callback of the loop. Harmless when nothing waits. */
+void guest_wake(struct guest *guest);
+
+/* Forget the wait; the host calls it before it resumes the guest. */
+void guest_wait_end(struct guest *guest);
+
+/* For descriptor.c: an edge has come. */
+void guest_wait_on_ready(struct descriptor *d, unsigned events);
+
+#endif

@@ -1,0 +1,97 @@
+/* Readiness as guests ask for it. See poll.h. */
+#include "guest/poll.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+
+#include "guest/guest.h"
+#include "guest/socket.h"
+
+enum { POLLS_BEFORE_STALE = 16 };
+
+void guest_poll_begin(struct guest *guest)
+{
+    guest->poll_seq++;
+    if (guest->poll_seq == 0) {
+        guest->poll_seq = 1; /* 0 stands for "never" in the descriptors */
+    }
+}
+
+static bool is_listener(struct descriptor *d)
+{
+    const struct guest_socket *s = guest_socket_of(d);
+    return s != NULL && s->state == SOCKET_LISTENING;
+}
+
+static uint64_t readable_bytes(struct descriptor *d, bool count_bytes)
+{
+    int count = 0;
+    if (is_listener(d)) {
+        return 0; /* FIONREAD on a listener is an error, and guests take that for theirs */
+    }
+    if (!count_bytes || ioctl(d->fd, FIONREAD, &count) < 0) {
+        return 1;
+    }
+    return count > 0 ? (uint64_t)count : 0;
+}
+
+/* An error or a hang-up is readiness: the call that follows gets the errno. */
+static bool report(struct descriptor *d, struct poll_result *ret_result)
+{
+    *ret_result = (struct poll_result){.hangup = (d->ready & LOOP_CLOSED) != 0};
+    return true;
+}
+
+static bool report_bad(struct poll_result *ret_result)
+{
+    *ret_result = (struct poll_result){.error = -EBADF};
+    return true;
+}
+
+bool guest_poll_read(struct guest *guest, uint32_t fd, bool count_bytes,
+                     struct poll_result *ret_result)
+{
+    struct descriptor *d = fd_table_get(&guest->fds, fd);
+    if (d == NULL) {
+        return report_bad(ret_result);
+    }
+    d->read_poll = guest->poll_seq;
+    if ((d->ready & LOOP_READ) == 0) {
+        guest_wait_mark(guest, d, LOOP_READ);
+        return false;
+    }
+    report(d, ret_result);
+    ret_result->nbytes = readable_bytes(d, count_bytes);
+    return true;
+}
+
+bool guest_poll_write(struct guest *guest, uint32_t fd, bool is_edge,
+                      struct poll_result *ret_result)
+{
+    struct descriptor *d = fd_table_get(&guest->fds, fd);
+    if (d == NULL) {
+        return report_bad(ret_result);
+    }
+    bool is_new = d->write_poll != guest->poll_seq - 1;
+    bool is_paired = d->read_poll == guest->poll_seq;
+    bool wants_edges = is_edge || guest->poll_mode == GUEST_POLL_AUTO;
+    d->write_poll = guest->poll_seq;
+    if ((d->ready & LOOP_WRITE) == 0 ||
+        (wants_edges && is_paired && !is_new && !d->write_news)) {
+        guest_wait_mark(guest, d, LOOP_WRITE);
+        return false;
+    }
+    d->write_news = false;
+    return report(d, ret_result);
+}
+
+bool guest_poll_is_stale(struct guest *guest)
+{
+    guest->hot_polls++;
+    return guest->hot_polls >= POLLS_BEFORE_STALE;
+}
+
+void guest_poll_refreshed(struct guest *guest)
+{
+    guest->hot_polls = 0;
+}

@@ -1,0 +1,140 @@
+/* Looking up names for a guest. See resolve.h. */
+#include "guest/resolve.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest/guest.h"
+#include "net/names.h"
+
+struct resolution {
+    struct guest *guest;       /* borrowed */
+    char *name;                /* owned; NULL when none was looked up */
+    struct names_query *query; /* borrowed until it has answered */
+    bool is_answered;
+    struct guest_addresses answer;
+};
+
+static void resolution_free(struct resolution *resolution)
+{
+    if (resolution == NULL) {
+        return;
+    }
+    if (resolution->query != NULL) {
+        names_cancel(resolution->query);
+    }
+    free(resolution->answer.addresses);
+    free(resolution->answer.canonical);
+    free(resolution->name);
+    free(resolution);
+}
+
+static bool is_numeric(const char *node)
+{
+    uint8_t octets[16];
+    return inet_pton(AF_INET, node, octets) == 1 || inet_pton(AF_INET6, node, octets) == 1;
+}
+
+/* The line for the operator quotes the name, so it must be one. */
+static bool is_printable(const char *node)
+{
+    for (const char *p = node; *p != '\0'; p++) {
+        if (*p <= ' ' || *p == '\x7f') {
+            return false; /* bytes from 0x80 up are negative: no name has them on the wire */
+        }
+    }
+    return true;
+}
+
+static int check(struct guest *guest, const char *node, const char *service)
+{
+    if (policy_may_resolve(&guest->policy, node)) {
+        return 0;
+    }
+    if (is_printable(node)) {
+        bool has_port = service != NULL && service[strspn(service, "0123456789")] == '\0';
+        guest_report(guest, "refused: look up %s; to allow it: --allow-connect %s:%s", node, node,
+                     has_port ? service : "*");
+    }
+    return -EACCES;
+}
+
+static int copy_answer(struct guest_addresses *to, const struct names_answer *from)
+{
+    if (from->count > 0) {
+        to->addresses = calloc(from->count, sizeof *to->addresses);
+        if (to->addresses == NULL) {
+            return EAI_MEMORY;
+        }
+        memcpy(to->addresses, from->addresses, from->count * sizeof *to->addresses);
+        to->count = from->count;
+    }
+    to->canonical = from->canonical != NULL ? strdup(from->canonical) : NULL;
+    return from->error;
+}
+
+static void on_answer(void *context, const struct names_answer *answer)
+{
+    struct resolution *resolution = context;
+    struct guest *guest = resolution->guest;
+    resolution->query = NULL;
+    resolution->is_answered = true;
+    resolution->answer.error = copy_answer(&resolution->answer, answer);
+    for (uint32_t i = 0; resolution->name != NULL && i < resolution->answer.count; i++) {
+        /* Without memory the address is not allowed, and the guest's connect says so. */
+        (void)policy_note_resolved(&guest->policy, resolution->name,
+                                   &resolution->answer.addresses[i]);
+    }
+    guest_wake(guest);
+}
+
+int guest_resolve_begin(struct guest *guest, const char *node, const char *service,
+                        const struct addrinfo *hints)
+{
+    assert(guest->wait.operation == NULL);
+    bool is_name = node != NULL && !is_numeric(node);
+    int r = is_name ? check(guest, node, service) : 0;
+    if (r == 0 && guest->names == NULL) {
+        r = names_new(guest->loop, &guest->names);
+    }
+    if (r < 0) {
+        return r;
+    }
+    r = -ENOMEM;
+    struct resolution *resolution = calloc(1, sizeof *resolution);
+    if (resolution == NULL) {
+        return r;
+    }
+    resolution->guest = guest;
+    resolution->name = is_name ? strdup(node) : NULL;
+    if (is_name && resolution->name == NULL) {
+        goto fail;
+    }
+    r = names_resolve(guest->names, node, service, hints, on_answer, resolution,
+                      &resolution->query);
+    if (r < 0) {
+        goto fail;
+    }
+    guest->wait.operation = resolution;
+    guest->wait.cancel = guest_resolve_end;
+    return 0;
+fail:
+    resolution_free(resolution);
+    return r;
+}
+
+const struct guest_addresses *guest_resolve_answer(const struct guest *guest)
+{
+    const struct resolution *resolution = guest->wait.operation;
+    return resolution != NULL && resolution->is_answered ? &resolution->answer : NULL;
+}
+
+void guest_resolve_end(struct guest *guest)
+{
+    resolution_free(guest->wait.operation);
+    guest->wait.operation = NULL;
+    guest->wait.cancel = NULL;
+}

@@ -1,0 +1,31 @@
+/* A guest looks a name up: the policy, and the wait for the answer. One at a time, since a guest
+ * waits in one call. */
+#ifndef HYTHE_GUEST_RESOLVE_H
+#define HYTHE_GUEST_RESOLVE_H
+
+#include <netdb.h>
+#include <stdint.h>
+
+#include "net/address.h"
+
+struct guest;
+
+struct guest_addresses {
+    int error; /* 0, or an EAI_* number */
+    uint32_t count;
+    struct net_address *addresses; /* owned by the resolution; IPv4 first */
+    char *canonical;               /* likewise; NULL without one */
+};
+
+/* Begin to look up; the arguments are those of names_resolve. The guest is woken when the answer
+ * is there; the caller parks it. 0, -EACCES when the policy refuses, or another negative errno. */
+int guest_resolve_begin(struct guest *guest, const char *node, const char *service,
+                        const struct addrinfo *hints);
+
+/* Borrow the answer, or NULL while there is none. */
+const struct guest_addresses *guest_resolve_answer(const struct guest *guest);
+
+/* Forget the resolution, answered or not. */
+void guest_resolve_end(struct guest *guest);
+
+#endif

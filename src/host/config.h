@@ -1,0 +1,42 @@
+/* What a configuration holds; include/hythe/guest.h says what each part means. */
+#ifndef HYTHE_HOST_CONFIG_H
+#define HYTHE_HOST_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/strings.h"
+#include "guest/policy.h"
+#include "hythe/guest.h"
+
+struct dir_grant {
+    char *host;  /* owned */
+    char *guest; /* owned */
+    bool read_only;
+};
+
+struct hythe_guest_config {
+    struct strings args;
+    struct strings env; /* "KEY=value" */
+    struct dir_grant *dirs; /* owned */
+    size_t dir_count;
+    struct strings listen;
+    struct strings allow_listen;
+    struct strings allow_connect;
+    bool allow_net;
+    bool trace;
+    bool strict_prestat;
+    bool no_cache;
+    uint64_t max_memory; /* bytes; 0: no limit */
+    uint64_t timeout_ns; /* 0: none */
+    uint64_t fuel;       /* 0: not counted */
+    uint64_t grace_ns;
+    uint32_t max_fds;
+    uint32_t workers;
+    enum hythe_poll_mode poll_mode;
+    char *invoke;    /* owned; NULL: _start */
+    char *argv0;     /* owned; NULL: the module's name */
+    char *cache_dir; /* owned; NULL: the default */
+};
+
+#endif

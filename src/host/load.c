@@ -1,0 +1,160 @@
+/* Loading modules. See load.h. */
+#include "host/load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/config.h"
+#include "imports/registry.h"
+#include "loop/loop.h"
+
+static int explain_open(const char *path, int code, struct error *err)
+{
+    if (code == -ENOENT || code == -ENOTDIR) {
+        (void)error_set(err, code, "%s: there is no such file; give the path of a .wasm module",
+                        path);
+        (void)error_set_exit(err, EXIT_NOT_FOUND);
+        return code;
+    }
+    if (code == -EACCES) {
+        (void)error_set(err, code, "%s: this user may not read it; check the file's mode and owner",
+                        path);
+    } else {
+        (void)error_set_errno(err, code, "%s: it cannot be read", path);
+    }
+    (void)error_set_exit(err, EXIT_CANNOT_RUN);
+    return code;
+}
+
+static int map_file(const char *path, struct span *ret_bytes, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        return explain_open(path, -errno, err);
+    }
+    struct stat st;
+    int r = fstat(fd, &st) < 0 ? -errno : 0;
+    if (r == 0 && S_ISDIR(st.st_mode)) {
+        r = error_set(err, -EISDIR, "%s: it is a directory; give the path of a .wasm module", path);
+        (void)error_set_exit(err, EXIT_CANNOT_RUN);
+    } else if (r == 0 && !S_ISREG(st.st_mode)) {
+        r = error_set(err, -EINVAL, "%s: it is no regular file; give the path of a .wasm module",
+                      path);
+        (void)error_set_exit(err, EXIT_CANNOT_RUN);
+    } else if (r == 0) {
+        void *data = st.st_size > 0
+                         ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)
+                         : NULL;
+        r = data == MAP_FAILED ? explain_open(path, -errno, err) : 0;
+        if (r == 0) {
+            *ret_bytes = (struct span){data, (size_t)st.st_size};
+        }
+    }
+    (void)close(fd); /* opened for reading */
+    return r;
+}
+
+static void unmap_file(struct span bytes)
+{
+    if (bytes.len > 0) {
+        (void)munmap((void *)(uintptr_t)bytes.data, bytes.len); /* as mapped */
+    }
+}
+
+/* Say what a file is that is no core module; 0 for one that is. */
+static int check_form(const char *path, enum module_form form, struct error *err)
+{
+    switch (form) {
+    case MODULE_CORE:
+    case MODULE_TEXT:
+    case MODULE_COMPILED:
+        return 0;
+    case MODULE_COMPONENT:
+        return error_set(err, -ENOEXEC,
+                         "%s: it is a component (WASI 0.2), and this version of hythe runs core "
+                         "modules only; build it for wasm32-wasip1, or run it with a component "
+                         "host",
+                         path);
+    case MODULE_EMPTY:
+        return error_set(err, -ENOEXEC, "%s: the file is empty", path);
+    case MODULE_UNKNOWN:
+        break;
+    }
+    return error_set(err, -ENOEXEC,
+                     "%s: it is no WebAssembly: it does not begin with \"\\0asm\" and version 1, "
+                     "and it is no text format either",
+                     path);
+}
+
+static int compile(struct engine *engine, const char *path, struct span bytes,
+                   const struct hythe_guest_config *config, struct load_result *result,
+                   struct error *err)
+{
+    char dir_text[PATH_MAX];
+    const char *dir = config->cache_dir;
+    if (dir == NULL && cache_default_dir(dir_text, sizeof dir_text) == 0) {
+        dir = dir_text;
+    }
+    if (config->no_cache) {
+        dir = NULL;
+    }
+    int r = cache_load(engine, bytes, dir, &result->module, &result->cache, err);
+    if (r < 0) {
+        (void)error_wrap(err, "%s: it is no valid module, perhaps cut short or built for features "
+                              "that this engine has not",
+                         path);
+    }
+    return r;
+}
+
+int load_module(struct engine *engine, const char *path, const struct hythe_guest_config *config,
+                struct load_result *ret_result, struct error *err)
+{
+    struct load_result result = {.cache = CACHE_HIT};
+    struct span bytes = {0};
+    uint64_t begin = loop_clock_ns();
+    int r = map_file(path, &bytes, err);
+    if (r < 0) {
+        return r;
+    }
+    enum module_form form = module_form_of(bytes);
+    result.read_ns = loop_clock_ns() - begin;
+    r = check_form(path, form, err);
+    if (r == 0 && form == MODULE_COMPILED) {
+        r = cache_map_file(engine, path, &result.module, err);
+    } else if (r == 0) {
+        r = compile(engine, path, bytes, config, &result, err);
+    }
+    unmap_file(bytes);
+    if (r < 0) {
+        (void)error_set_exit(err, EXIT_CANNOT_RUN);
+        return r;
+    }
+    result.load_ns = loop_clock_ns() - begin - result.read_ns;
+    *ret_result = result;
+    return 0;
+}
+
+int load_links(const struct module *module, const struct host_func ***ret_funcs)
+{
+    uint32_t count = module_import_count(module);
+    const struct host_func **funcs = calloc(count + 1, sizeof(const struct host_func *));
+    if (funcs == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        funcs[i] = imports_find(module_import(module, i));
+        if (funcs[i] == NULL) {
+            free(funcs);
+            return -ENOTSUP;
+        }
+    }
+    *ret_funcs = funcs;
+    return 0;
+}

@@ -1,0 +1,35 @@
+/* From a path to a module: reading, recognising, compiling through the cache, choosing the host
+ * function for each import. */
+#ifndef HYTHE_HOST_LOAD_H
+#define HYTHE_HOST_LOAD_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+#include "engine/cache.h"
+#include "engine/instance.h"
+#include "engine/module.h"
+
+struct engine;
+struct hythe_guest_config;
+
+enum { EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, EXIT_TRAP = 134 };
+
+struct load_result {
+    struct module *module; /* owned */
+    enum cache_result cache;
+    uint64_t read_ns; /* how long reading took, and compiling or mapping */
+    uint64_t load_ns;
+};
+
+/* Load a core module. Errors carry the exit code and say what the file is and what to do.
+ * 0 or a negative errno. */
+int load_module(struct engine *engine, const char *path, const struct hythe_guest_config *config,
+                struct load_result *ret_result, struct error *err);
+
+/* Choose the functions, in import order, when every import is offered; the list is the caller's
+ * to free(). 0; -ENOTSUP, with nothing said, when some import is not offered; or -ENOMEM. */
+int load_links(const struct module *module, const struct host_func ***ret_funcs);
+
+#endif

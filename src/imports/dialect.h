@@ -1,0 +1,165 @@
+/* What a module is, read off its imports and exports: which hosts it was made for, how it is
+ * entered, whether it serves, what must be granted to it, and why it cannot run if it cannot.
+ *
+ * Nothing is run and nothing is asked of an engine; the same module always gets the same answer. */
+#ifndef HYTHE_IMPORTS_DIALECT_H
+#define HYTHE_IMPORTS_DIALECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "engine/module.h"
+
+/* Who defines an import. The order is that of explaining: when imports of several sources are
+ * missing, the first of these is the most likely cause. */
+enum dialect_source {
+    SOURCE_WASIX,
+    SOURCE_WASI_THREADS,
+    SOURCE_WAMR,
+    SOURCE_WASMEDGE_2021, /* calls of wasmedge_wasi_socket up to 0.3.3 */
+    SOURCE_PREVIEW0,
+    SOURCE_COMPONENT, /* a core module that is to become a component */
+    SOURCE_FASTLY,
+    SOURCE_SPIN,
+    SOURCE_EXTISM,
+    SOURCE_PROXY_WASM,
+    SOURCE_WASMCLOUD,
+    SOURCE_LUNATIC,
+    SOURCE_GO_JS,
+    SOURCE_WASM_BINDGEN,
+    SOURCE_EMSCRIPTEN,
+    SOURCE_ASSEMBLYSCRIPT,
+    SOURCE_EXPERIMENTAL_HTTP,
+    SOURCE_WASMEDGE_PLUGIN,
+    SOURCE_WASI_PROPOSAL, /* wasi-nn, wasi-crypto */
+    SOURCE_WASMEDGE,
+    SOURCE_DYNAMIC, /* symbols of dynamic linking */
+    SOURCE_MEMORY,  /* the memory itself is imported */
+    SOURCE_PREVIEW1_SOCKETS,
+    SOURCE_PREVIEW1,
+    SOURCE_PREVIEW1_FOREIGN, /* under WASI's name, but not WASI's */
+    SOURCE_ENV,
+    SOURCE_UNKNOWN,
+    SOURCE_COUNT,
+};
+
+/* How to speak of a source. All constant. */
+struct dialect_source_words {
+    const char *key;    /* for machines */
+    const char *title;  /* for a table */
+    const char *cause;  /* "it is built for ..." */
+    const char *advice; /* what to do when hythe lacks it */
+};
+
+const struct dialect_source_words *dialect_source_words(enum dialect_source source);
+
+/* Which forms of WasmEdge's socket calls a module has; the calls that tell are few. */
+enum {
+    WASMEDGE_V1 = 1,
+    WASMEDGE_V2 = 2,
+    WASMEDGE_V2_EXPLICIT = 4, /* names that end in _v2 */
+};
+
+struct dialect_group {
+    const struct module_import *const *imports; /* borrowed from the report's array */
+    uint32_t count;
+    uint32_t missing; /* of them hythe does not offer */
+};
+
+enum dialect_entry {
+    ENTRY_COMMAND,    /* exports _start */
+    ENTRY_START_TYPE, /* exports a _start that takes or gives something, or is no function */
+    ENTRY_REACTOR,    /* exports _initialize and functions to call */
+    ENTRY_FUNCTIONS,  /* neither, but functions */
+    ENTRY_NONE,       /* no function at all */
+};
+
+enum dialect_role {
+    ROLE_PLAIN,           /* uses no network */
+    ROLE_CLIENT,          /* connects only */
+    ROLE_SERVER_OWN,      /* opens its own listening sockets */
+    ROLE_SERVER_LISTENER, /* can accept on a listener that the host opens */
+};
+
+/* An option that gives the module something, as a template: addresses are examples. */
+struct dialect_grant {
+    const char *option;
+    const char *value;
+    const char *why;
+    bool is_needed; /* without it the module cannot do its work */
+};
+
+enum { DIALECT_GRANTS_MAX = 4 };
+
+/* What a component says of itself at its outermost level. */
+enum {
+    COMPONENT_HTTP_HANDLER = 1, /* exports wasi:http/incoming-handler */
+    COMPONENT_HTTP_P3 = 2,      /* exports wasi:http/handler, WASI 0.3 */
+    COMPONENT_COMMAND = 4,      /* exports wasi:cli/run */
+    COMPONENT_SPIN = 8,
+    COMPONENT_WASMCLOUD = 16,
+};
+
+typedef bool dialect_offers_fn(const struct module_import *import);
+
+struct dialect_report {
+    enum module_form form;
+    const struct module_import **imports; /* owned array of borrowed, ordered by source */
+    uint32_t import_count;
+    uint32_t missing_count;
+    struct dialect_group groups[SOURCE_COUNT];
+    unsigned wasmedge; /* WASMEDGE_ bits */
+
+    enum dialect_entry entry;
+    const char **functions; /* owned array of borrowed: exported functions one may invoke */
+    uint32_t function_count;
+
+    const struct module_export *memory; /* borrowed: the one exported as "memory", or NULL */
+    bool is_memory_needed;
+
+    enum dialect_role role;
+    struct dialect_grant grants[DIALECT_GRANTS_MAX];
+    uint32_t grant_count;
+    unsigned component;        /* COMPONENT_ bits, of a component */
+    dialect_offers_fn *offers; /* as in the input */
+};
+
+struct dialect_input {
+    const struct module_import *imports;
+    uint32_t import_count;
+    const struct module_export *exports;
+    uint32_t export_count;
+    dialect_offers_fn *offers; /* whether hythe has an import */
+};
+
+/* Describe a core module; the input must stay as long as the report. 0 or -ENOMEM. */
+int dialect_describe(const struct dialect_input *input, struct dialect_report *ret_report);
+
+/* Describe a component by the names in its import and export sections. */
+void dialect_describe_component(struct span bytes, struct dialect_report *ret_report);
+
+void dialect_report_done(struct dialect_report *report);
+
+/* The reason why a module cannot run, when `invoke` (or _start for NULL) is to be called. */
+enum dialect_problem {
+    PROBLEM_NONE,
+    PROBLEM_COMPONENT,
+    PROBLEM_IMPORTS,
+    PROBLEM_NO_MEMORY,
+    PROBLEM_START_TYPE,
+    PROBLEM_NO_START,
+    PROBLEM_NO_FUNCTION, /* nothing is exported that could be called */
+    PROBLEM_NO_SUCH_FUNCTION,
+};
+
+enum dialect_problem dialect_problem(const struct dialect_report *report, const char *invoke);
+
+/* The source whose missing imports explain best why a module cannot be linked. Only with
+ * PROBLEM_IMPORTS. */
+enum dialect_source dialect_first_missing(const struct dialect_report *report);
+
+/* Who defines an import, seen alone or, with `is_wamr`, in a module of WAMR's sockets. */
+enum dialect_source dialect_source_of(const struct module_import *import, bool is_wamr);
+
+#endif

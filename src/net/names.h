@@ -1,0 +1,45 @@
+/* Names to addresses, through c-ares on the loop. */
+#ifndef HYTHE_NET_NAMES_H
+#define HYTHE_NET_NAMES_H
+
+#include <netdb.h>
+#include <stdint.h>
+
+#include "loop/loop.h"
+#include "net/address.h"
+
+struct names;
+struct names_query;
+
+enum { NAMES_ADDRESSES_MAX = 64 }; /* of one answer; the rest is left out */
+
+struct names_answer {
+    int error; /* 0, or an EAI_* number */
+    uint32_t count;
+    const struct net_address *addresses; /* borrowed during the callback; IPv4 first */
+    const char *canonical;               /* borrowed; NULL without one */
+};
+
+typedef void names_fn(void *context, const struct names_answer *answer);
+
+/* Make a resolver; /etc/hosts and /etc/resolv.conf are read now. 0 or a negative errno. */
+int names_new(struct loop *loop, struct names **ret_names);
+
+/* Ask these servers instead of those of /etc/resolv.conf: "ADDRESS[:PORT]", with commas between.
+ * 0 or a negative errno. */
+int names_set_servers(struct names *names, const char *servers);
+
+/* End all queries without calling back, and release the resolver. NULL is fine. */
+void names_free(struct names *names);
+
+/* Begin to resolve. `node` or `service` may be NULL, not both. `hints` as for getaddrinfo
+ * (ai_flags, ai_family, ai_socktype, ai_protocol). `on_answer` is called exactly once, in a later
+ * turn of the loop, unless the query is cancelled. 0 or a negative errno. */
+int names_resolve(struct names *names, const char *node, const char *service,
+                  const struct addrinfo *hints, names_fn *on_answer, void *context,
+                  struct names_query **ret_query);
+
+/* Forget a query: its callback will not be called. */
+void names_cancel(struct names_query *query);
+
+#endif

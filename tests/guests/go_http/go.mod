@@ -1,0 +1,3 @@
+module hythe/guests/go_http
+
+go 1.21
