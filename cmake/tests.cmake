@@ -1,5 +1,7 @@
 # Every tests/unit/**/*.c is a program and a test of its own, named after its path: a test may
-# crash or hang without company. tests/lib/ is what they share.
+# crash or hang without company. tests/lib/ is what they share. A line " * Wraps: malloc calloc" in
+# a test's first comment has the linker send these calls to __wrap_malloc and __wrap_calloc of the
+# test.
 find_library(cmocka cmocka REQUIRED)
 enable_testing()
 
@@ -31,6 +33,12 @@ foreach(source IN LISTS test_sources)
     if(name MATCHES "^engine_")
         target_compile_options(unit_${name} PRIVATE -isystem ${engine_dir}/include)
     endif()
+    file(STRINGS ${source} wraps REGEX "^ \\* Wraps: " LIMIT_COUNT 1)
+    string(REGEX REPLACE "^ \\* Wraps: " "" wraps "${wraps}")
+    string(REGEX MATCHALL "[a-z_0-9]+" wraps "${wraps}")
+    list(TRANSFORM wraps PREPEND -Wl,--wrap=)
+    target_link_options(unit_${name} PRIVATE ${wraps})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
     add_test(NAME unit_${name} COMMAND unit_${name})
     # Wasmtime switches stacks; the sanitizer's fake stacks do not follow.
     set_tests_properties(

@@ -14,7 +14,8 @@ static int check_module(const char *module, bool json)
     hythe_error *error = NULL;
     int r = hythe_check(module, json, &text, &error);
     if (r < 0) {
-        return cli_fail(error);
+        (void)fflush(stdout); /* in order, where both end up in one place; checked at the end */
+        return cli_fail(/* option */ NULL, error);
     }
     (void)fputs(text, stdout);
     if (json) {
@@ -30,7 +31,7 @@ int cli_check(int argc, char **argv)
     struct error err = {0};
     int r = check_options_parse(argc, argv, &options, &err);
     if (r < 0) {
-        return cli_fail_usage(r, &err);
+        return cli_fail_usage(&err);
     }
     if (r == COMMAND_LINE_HELP) {
         return cli_command_help("check");

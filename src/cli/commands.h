@@ -26,9 +26,11 @@ int cli_command_help(const char *name);
 /* Write what is buffered for stdout; the exit code: a reader that has gone is a failure. */
 int cli_flush(void);
 
-/* Tell the operator and give the exit code. The first is for parsing, whose result was
- * `r` < 0; the second takes the error over and releases it. */
-int cli_fail_usage(int r, const struct error *err);
-int cli_fail(hythe_error *error);
+/* Tell the operator what is wrong with the command line; the exit code. */
+int cli_fail_usage(const struct error *err);
+
+/* Tell the operator what went wrong, and in which `option` if it is not NULL, and release the
+ * error; the exit code. */
+int cli_fail(const char *option, hythe_error *error);
 
 #endif

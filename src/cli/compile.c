@@ -37,7 +37,7 @@ static int compile_module(const struct compile_options *options)
     }
     int r = hythe_compile(options->module, output, &error);
     free(output);
-    return r < 0 ? cli_fail(error) : 0;
+    return r < 0 ? cli_fail(/* option */ NULL, error) : 0;
 }
 
 int cli_compile(int argc, char **argv)
@@ -46,7 +46,7 @@ int cli_compile(int argc, char **argv)
     struct error err = {0};
     int r = compile_options_parse(argc, argv, &options, &err);
     if (r < 0) {
-        return cli_fail_usage(r, &err);
+        return cli_fail_usage(&err);
     }
     if (r == COMMAND_LINE_HELP) {
         return cli_command_help("compile");

@@ -31,7 +31,7 @@ int cli_help(int argc, char **argv)
     struct error err = {0};
     int r = help_options_parse(argc, argv, &options, &err);
     if (r < 0) {
-        return cli_fail_usage(r, &err);
+        return cli_fail_usage(&err);
     }
     if (r == COMMAND_LINE_HELP) {
         return cli_command_help("help");

@@ -30,16 +30,20 @@ int cli_flush(void)
     return EXIT_CODE_FAILED;
 }
 
-int cli_fail_usage(int r, const struct error *err)
+int cli_fail_usage(const struct error *err)
 {
     log_line("%s", err->text);
-    return err->exit != 0 ? err->exit : r < 0 ? EXIT_CODE_USAGE : EXIT_CODE_FAILED;
+    return err->exit != 0 ? err->exit : EXIT_CODE_USAGE;
 }
 
-int cli_fail(hythe_error *error)
+int cli_fail(const char *option, hythe_error *error)
 {
     int exit_code = hythe_error_exit(error);
-    log_line("%s", hythe_error_text(error));
+    if (option != NULL) {
+        log_line("option --%s: %s", option, hythe_error_text(error));
+    } else {
+        log_line("%s", hythe_error_text(error));
+    }
     hythe_error_free(error);
     return exit_code;
 }

@@ -2,17 +2,35 @@
  * hythe_run. Addresses and rules are checked where they are added, before anything is opened. */
 #include "cli/commands.h"
 
+#include "base/container.h"
 #include "base/log.h"
 #include "config/options.h"
 #include "hythe.h"
 
+/* A configuration being filled. */
+struct setup {
+    const struct run_options *options; /* borrowed */
+    hythe_guest_config *config;        /* owned */
+    hythe_error *error;                /* owned, when something went wrong */
+    const char *option;                /* and in which option */
+};
+
 typedef int add_text_fn(hythe_guest_config *config, const char *text, hythe_error **ret_error);
 
-static int add_list(hythe_guest_config *config, const struct string_list *list, add_text_fn *add,
-                    hythe_error **ret_error)
+static int add_text(struct setup *setup, const char *option, const char *text, add_text_fn *add)
+{
+    int r = text == NULL ? 0 : add(setup->config, text, &setup->error);
+    if (r < 0) {
+        setup->option = option;
+    }
+    return r;
+}
+
+static int add_list(struct setup *setup, const char *option, const struct string_list *list,
+                    add_text_fn *add)
 {
     for (uint32_t i = 0; i < list->count; i++) {
-        int r = add(config, list->items[i], ret_error);
+        int r = add_text(setup, option, list->items[i], add);
         if (r < 0) {
             return r;
         }
@@ -20,32 +38,39 @@ static int add_list(hythe_guest_config *config, const struct string_list *list, 
     return 0;
 }
 
-static int add_text(hythe_guest_config *config, const char *text, add_text_fn *add,
-                    hythe_error **ret_error)
+static int add_dirs(struct setup *setup)
 {
-    return text == NULL ? 0 : add(config, text, ret_error);
+    const struct dir_list *dirs = &setup->options->dirs;
+    for (uint32_t i = 0; i < dirs->count; i++) {
+        const struct dir_option *dir = &dirs->items[i];
+        int r = hythe_guest_config_add_dir(setup->config, dir->host, dir->guest, dir->is_read_only,
+                                           &setup->error);
+        if (r < 0) {
+            setup->option = "dir";
+            return r;
+        }
+    }
+    return 0;
 }
 
-static int add_files(hythe_guest_config *config, const struct run_options *options,
-                     hythe_error **ret_error)
+static int add_env(struct setup *setup)
 {
-    for (uint32_t i = 0; i < options->dirs.count; i++) {
-        const struct dir_option *dir = &options->dirs.items[i];
-        int r =
-            hythe_guest_config_add_dir(config, dir->host, dir->guest, dir->is_read_only, ret_error);
+    const struct env_list *list = &setup->options->env;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct env_option *env = &list->items[i];
+        int r = hythe_guest_config_add_env(setup->config, env->key, env->value, &setup->error);
         if (r < 0) {
+            setup->option = "env";
             return r;
         }
     }
-    for (uint32_t i = 0; i < options->env.count; i++) {
-        const struct env_option *env = &options->env.items[i];
-        int r = hythe_guest_config_add_env(config, env->key, env->value, ret_error);
-        if (r < 0) {
-            return r;
-        }
-    }
-    for (uint32_t i = 0; i < options->arg_count; i++) {
-        int r = hythe_guest_config_add_arg(config, options->args[i], ret_error);
+    return 0;
+}
+
+static int add_args(struct setup *setup)
+{
+    for (uint32_t i = 0; i < setup->options->arg_count; i++) {
+        int r = hythe_guest_config_add_arg(setup->config, setup->options->args[i], &setup->error);
         if (r < 0) {
             return r;
         }
@@ -53,34 +78,26 @@ static int add_files(hythe_guest_config *config, const struct run_options *optio
     return 0;
 }
 
-static int add_network(hythe_guest_config *config, const struct run_options *options,
-                       hythe_error **ret_error)
+static int add_network(struct setup *setup)
 {
-    int r = add_list(config, &options->tcplisten, hythe_guest_config_add_listen, ret_error);
+    const struct run_options *options = setup->options;
+    int r = add_list(setup, "tcplisten", &options->tcplisten, hythe_guest_config_add_listen);
     if (r < 0) {
         return r;
     }
-    r = add_list(config, &options->allow_listen, hythe_guest_config_allow_listen, ret_error);
-    if (r < 0) {
-        return r;
-    }
-    r = add_list(config, &options->allow_connect, hythe_guest_config_allow_connect, ret_error);
+    r = add_list(setup, "allow-listen", &options->allow_listen, hythe_guest_config_allow_listen);
     if (r < 0) {
         return r;
     }
     if (options->net) {
-        hythe_guest_config_allow_net(config);
+        hythe_guest_config_allow_net(setup->config);
     }
-    return 0;
+    return add_list(setup, "allow-connect", &options->allow_connect,
+                    hythe_guest_config_allow_connect);
 }
 
-static void set_numbers(hythe_guest_config *config, const struct run_options *options)
+static void set_limits(hythe_guest_config *config, const struct run_options *options)
 {
-    static const enum hythe_poll_mode modes[] = {
-        [POLL_OPTION_DEFAULT] = HYTHE_POLL_DEFAULT,
-        [POLL_OPTION_LEVEL] = HYTHE_POLL_LEVEL,
-        [POLL_OPTION_AUTO] = HYTHE_POLL_AUTO,
-    };
     if (options->timeout_ns > 0) {
         hythe_guest_config_set_timeout_ns(config, options->timeout_ns);
     }
@@ -96,6 +113,15 @@ static void set_numbers(hythe_guest_config *config, const struct run_options *op
     if (options->grace_ns != UINT64_MAX) {
         hythe_guest_config_set_grace_ns(config, options->grace_ns);
     }
+}
+
+static void set_modes(hythe_guest_config *config, const struct run_options *options)
+{
+    static const enum hythe_poll_mode modes[] = {
+        [POLL_OPTION_DEFAULT] = HYTHE_POLL_DEFAULT,
+        [POLL_OPTION_LEVEL] = HYTHE_POLL_LEVEL,
+        [POLL_OPTION_AUTO] = HYTHE_POLL_AUTO,
+    };
     if (options->no_cache) {
         hythe_guest_config_set_no_cache(config);
     }
@@ -105,43 +131,48 @@ static void set_numbers(hythe_guest_config *config, const struct run_options *op
     hythe_guest_config_set_strict_prestat(config, options->strict_prestat);
 }
 
-static int configure(hythe_guest_config *config, const struct run_options *options,
-                     hythe_error **ret_error)
+static int set_texts(struct setup *setup)
 {
-    set_numbers(config, options);
-    int r = add_text(config, options->invoke, hythe_guest_config_set_invoke, ret_error);
+    const struct run_options *options = setup->options;
+    int r = add_text(setup, "invoke", options->invoke, hythe_guest_config_set_invoke);
     if (r < 0) {
         return r;
     }
-    r = add_text(config, options->argv0, hythe_guest_config_set_argv0, ret_error);
+    r = add_text(setup, "argv0", options->argv0, hythe_guest_config_set_argv0);
     if (r < 0) {
         return r;
     }
-    r = add_text(config, options->cache_dir, hythe_guest_config_set_cache_dir, ret_error);
-    if (r < 0) {
-        return r;
+    return add_text(setup, "cache-dir", options->cache_dir, hythe_guest_config_set_cache_dir);
+}
+
+static int configure(struct setup *setup)
+{
+    int (*const steps[])(struct setup * setup) = {add_dirs, add_env, add_args, add_network,
+                                                  set_texts};
+    set_limits(setup->config, setup->options);
+    set_modes(setup->config, setup->options);
+    for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
+        int r = steps[i](setup);
+        if (r < 0) {
+            return r;
+        }
     }
-    r = add_files(config, options, ret_error);
-    if (r < 0) {
-        return r;
-    }
-    return add_network(config, options, ret_error);
+    return 0;
 }
 
 static int run_module(const struct run_options *options)
 {
-    hythe_error *error = NULL;
-    hythe_guest_config *config = hythe_guest_config_new();
-    if (config == NULL) {
+    struct setup setup = {.options = options, .config = hythe_guest_config_new()};
+    if (setup.config == NULL) {
         log_line("out of memory");
         return EXIT_CODE_FAILED;
     }
     int exit_code = -1;
-    if (configure(config, options, &error) == 0) {
-        exit_code = hythe_run(options->module, config, &error);
+    if (configure(&setup) == 0) {
+        exit_code = hythe_run(options->module, setup.config, &setup.error);
     }
-    hythe_guest_config_free(config);
-    return exit_code < 0 ? cli_fail(error) : exit_code;
+    hythe_guest_config_free(setup.config);
+    return exit_code < 0 ? cli_fail(setup.option, setup.error) : exit_code;
 }
 
 int cli_run(int argc, char **argv)
@@ -151,7 +182,7 @@ int cli_run(int argc, char **argv)
     int r = run_options_parse(argc, argv, &options, &err);
     int exit_code = 0;
     if (r < 0) {
-        exit_code = cli_fail_usage(r, &err);
+        exit_code = cli_fail_usage(&err);
     } else if (r == COMMAND_LINE_HELP) {
         exit_code = cli_command_help("run");
     } else {

@@ -11,7 +11,7 @@ int cli_version(int argc, char **argv)
     struct error err = {0};
     int r = version_options_parse(argc, argv, &err);
     if (r < 0) {
-        return cli_fail_usage(r, &err);
+        return cli_fail_usage(&err);
     }
     if (r == COMMAND_LINE_HELP) {
         return cli_command_help("version");

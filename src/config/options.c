@@ -274,8 +274,8 @@ static const struct option run_table[] = {
      .is_repeatable = true,
      .section = "Network",
      .help = "Listen on ADDR and hand the listener to the guest, the first one as descriptor 3: "
-             "127.0.0.1:8080, [::1]:8080, :8080 (any address), unix:PATH. Port 0 takes a free one "
-             "and prints it. --listen is the same.",
+             "127.0.0.1:8080, [::1]:8080, :8080 (any address), unix:PATH. Port 0 takes a free one. "
+             "Each is printed with its real port. --listen is the same.",
      .parse = parse_list,
      .field = RUN_FIELD(tcplisten)},
     {.name = "allow-listen",
@@ -315,7 +315,8 @@ static const struct option run_table[] = {
     {.name = "invoke",
      .placeholder = "FUNCTION",
      .section = "Running",
-     .help = "Call this exported function and not _start.",
+     .help = "Call this exported function and not _start. The arguments behind the module are its "
+             "parameters, and its results are printed.",
      .parse = parse_text,
      .field = RUN_FIELD(invoke)},
     {.name = "workers",
@@ -329,7 +330,7 @@ static const struct option run_table[] = {
      .placeholder = "TIME",
      .section = "Running",
      .help = "How long sockets that the guest has closed may still send what they hold after its "
-             "end.",
+             "end. Default 2s.",
      .parse = parse_time,
      .field = RUN_FIELD(grace_ns)},
     {.name = "trace",
@@ -365,7 +366,7 @@ static const struct option run_table[] = {
      .placeholder = "DIR",
      .section = "Compiled modules",
      .help = "Keep compiled modules in DIR, which nobody else may be able to write. By default "
-             "~/.cache/hythe.",
+             "~/.cache/hythe/modules.",
      .parse = parse_text,
      .field = RUN_FIELD(cache_dir)},
     {.name = "no-cache",

@@ -233,23 +233,34 @@ static int serialize_and_store(const struct module *module, int dir_fd, const ch
     return 0;
 }
 
-int cache_load(struct engine *engine, struct span bytes, const char *dir,
-               struct module **ret_module, enum cache_result *ret_result, struct error *err)
+static int compile_and_store(const struct cache_request *request, int dir_fd, const char *name,
+                             struct module **ret_module, enum cache_result *ret_result,
+                             struct error *err)
+{
+    if (request->on_compile != NULL) {
+        request->on_compile(request->context);
+    }
+    int r = module_compile(request->engine, request->bytes, ret_module, err);
+    if (r == 0 && dir_fd >= 0 && serialize_and_store(*ret_module, dir_fd, name, NULL) == 0) {
+        *ret_result = CACHE_STORED;
+    }
+    return r;
+}
+
+int cache_load(const struct cache_request *request, struct module **ret_module,
+               enum cache_result *ret_result, struct error *err)
 {
     enum cache_result result = CACHE_UNSTORED;
     char name[NAME_MAX_LEN];
-    int dir_fd = dir != NULL ? open_dir(dir) : -ENOENT;
+    int dir_fd = request->dir != NULL ? open_dir(request->dir) : -ENOENT;
     int r = 0;
     if (dir_fd >= 0) {
-        entry_name(engine, bytes, name);
+        entry_name(request->engine, request->bytes, name);
     }
-    if (dir_fd >= 0 && try_entry(engine, dir_fd, name, ret_module)) {
+    if (dir_fd >= 0 && try_entry(request->engine, dir_fd, name, ret_module)) {
         result = CACHE_HIT;
     } else {
-        r = module_compile(engine, bytes, ret_module, err);
-        if (r == 0 && dir_fd >= 0 && serialize_and_store(*ret_module, dir_fd, name, NULL) == 0) {
-            result = CACHE_STORED;
-        }
+        r = compile_and_store(request, dir_fd, name, ret_module, &result, err);
     }
     if (dir_fd >= 0) {
         (void)close(dir_fd); /* opened for reading */
@@ -262,8 +273,7 @@ int cache_load(struct engine *engine, struct span bytes, const char *dir,
 
 int cache_write_file(const struct module *module, const char *path, struct error *err)
 {
-    int r = serialize_and_store(module, AT_FDCWD, path, err);
-    return r;
+    return serialize_and_store(module, AT_FDCWD, path, err);
 }
 
 int cache_map_file(struct engine *engine, const char *path, struct module **ret_module,

@@ -21,11 +21,18 @@ enum cache_result {
     CACHE_UNSTORED, /* compiled; no entry could be written, or none was wanted */
 };
 
-/* Load a module from its bytes through the cache in directory `dir` (NULL: no cache), which is
- * made when missing, readable by its owner only. 0, or a negative errno with the reason in `err`:
- * a cache that cannot be used is no error. `ret_result` may be NULL. */
-int cache_load(struct engine *engine, struct span bytes, const char *dir,
-               struct module **ret_module, enum cache_result *ret_result, struct error *err);
+struct cache_request {
+    struct engine *engine;
+    struct span bytes;  /* of the module */
+    const char *dir;    /* NULL: no cache; made when missing, readable by its owner only */
+    void (*on_compile)(void *context); /* called before a compilation; may be NULL */
+    void *context;
+};
+
+/* Load a module through the cache. 0, or a negative errno with the reason in `err`: a cache that
+ * cannot be used is no error. `ret_result` may be NULL. */
+int cache_load(const struct cache_request *request, struct module **ret_module,
+               enum cache_result *ret_result, struct error *err);
 
 /* Write a module's compiled form to a file, whole or not at all. */
 int cache_write_file(const struct module *module, const char *path, struct error *err);

@@ -65,9 +65,9 @@ struct guest {
     struct list lingering;     /* closed sockets that still have bytes to send */
     uint32_t lingering_count;
     struct names *names;       /* the resolver, made when first needed; owned */
-    bool share_listeners;      /* other workers bind the same addresses */
     bool strict_prestat;       /* fd_prestat_get on a listener answers BADF */
-    int broker_fd;             /* where shared listeners are asked for, or -1; borrowed */
+    int broker_fd;             /* where sockets shared with other workers are asked for; -1 when
+                                * there are none; borrowed */
 
     bool has_exited;
     uint32_t exit_code;

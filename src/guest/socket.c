@@ -14,12 +14,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/container.h"
 #include "guest/guest.h"
+#include "net/broker.h"
 
 enum { ACCEPT_TRIES = 16 }; /* connections that died in the queue, skipped in one call */
 
@@ -68,6 +70,7 @@ static int make(struct guest *guest, int fd, const struct guest_socket *like,
     s->base.filetype = s->type == SOCK_DGRAM ? FILETYPE_SOCKET_DGRAM : FILETYPE_SOCKET_STREAM;
     s->base.is_readable = true;
     s->base.is_writable = true;
+    s->base.is_shared = s->state == SOCKET_LISTENING && guest->broker_fd >= 0;
     buffer_init(&s->held, SOCKET_HOLD_MAX);
     list_init(&s->node);
     int r = watch(s);
@@ -197,10 +200,38 @@ static int check_family(const struct guest_socket *s, const struct net_address *
     return 0;
 }
 
-/* All of bind's work in the kernel, in one place: with shared listeners it becomes a question to
- * the broker. */
+/* Put the master's socket for this address in the place of the guest's fresh one. What the guest
+ * has set on its own, but for the reuse of addresses, is the other's not; guests set only that
+ * before they bind. */
+static int bind_shared(struct guest_socket *s, const struct net_address *address)
+{
+    int shared = -1;
+    int r = broker_bind(s->base.guest->broker_fd, s->type, address, s->has_reuse_address, &shared);
+    if (r < 0) {
+        return r;
+    }
+    bool was_watched = s->base.io.loop != NULL;
+    loop_io_stop(&s->base.io);
+    r = dup3(shared, s->base.fd, O_CLOEXEC) < 0 ? -errno : 0;
+    (void)close(shared); /* the duplicate stays */
+    if (r == 0 && was_watched) {
+        r = descriptor_watch(&s->base);
+    }
+    return r;
+}
+
+/* A datagram socket on a port of the kernel's choice is a client's: its answers are its own. */
+static bool is_shared(const struct guest_socket *s, const struct net_address *address)
+{
+    bool is_server = s->type == SOCK_STREAM || net_address_port(address) != 0;
+    return s->base.guest->broker_fd >= 0 && is_server;
+}
+
 static int kernel_bind(struct guest_socket *s, const struct net_address *address)
 {
+    if (is_shared(s, address)) {
+        return bind_shared(s, address);
+    }
     return bind(s->base.fd, &address->u.any, address->len) < 0 ? -errno : 0;
 }
 
@@ -252,6 +283,7 @@ int guest_socket_listen(struct guest_socket *s, int backlog)
         return -errno;
     }
     s->state = SOCKET_LISTENING;
+    s->base.is_shared = s->base.guest->broker_fd >= 0;
     return watch(s);
 }
 

@@ -46,6 +46,58 @@ static void write_dialects(FILE *out, const struct dialect_report *report)
     (void)fputs(count == 0 ? "none: it imports nothing\n" : "\n", out);
 }
 
+/* Columns filled with words: a word that does not fit begins the next line. */
+struct columns {
+    FILE *out;
+    int indent;
+    int at;
+};
+
+/* Begin the next word of `len` bytes behind the separator `between`. */
+static void begin_word(struct columns *columns, const char *between, int len)
+{
+    bool is_first = columns->at == columns->indent;
+    int gap = (int)strlen(between);
+    if (!is_first && columns->at + gap + 1 + len > LINE_WIDTH) {
+        (void)fprintf(columns->out, "%s\n%*s", between, columns->indent, "");
+        columns->at = columns->indent;
+    } else if (!is_first) {
+        (void)fprintf(columns->out, "%s ", between);
+        columns->at += gap + 1;
+    }
+    columns->at += len;
+}
+
+static int shown_len(const char *name)
+{
+    return (int)strnlen(name, LINE_WIDTH);
+}
+
+/* Write a sentence whose first line is already indented. */
+static void write_wrapped(FILE *out, const char *text, int indent)
+{
+    struct columns columns = {out, indent, indent};
+    while (*text != '\0') {
+        int len = (int)strcspn(text, " ");
+        begin_word(&columns, "", len);
+        (void)fprintf(out, "%.*s", len, text);
+        text += len;
+        text += strspn(text, " ");
+    }
+    (void)fputc('\n', out);
+}
+
+static void write_functions(FILE *out, const struct dialect_report *report)
+{
+    struct columns columns = {out, 2 + LABEL_WIDTH, 2 + LABEL_WIDTH};
+    write_label(out, "functions");
+    for (uint32_t i = 0; i < report->function_count; i++) {
+        begin_word(&columns, ",", shown_len(report->functions[i]->name));
+        write_name(out, report->functions[i]->name);
+    }
+    (void)fputc('\n', out);
+}
+
 static void write_kind(FILE *out, const struct dialect_report *report)
 {
     static const char *const words[] = {
@@ -58,20 +110,7 @@ static void write_kind(FILE *out, const struct dialect_report *report)
     write_label(out, "kind");
     (void)fprintf(out, "%s; %s\n", words[report->entry], role_words(report->role));
     if (report->entry == ENTRY_REACTOR || report->entry == ENTRY_FUNCTIONS) {
-        int at = 2 + LABEL_WIDTH;
-        write_label(out, "functions");
-        for (uint32_t i = 0; i < report->function_count; i++) {
-            int len = (int)strnlen(report->functions[i], LINE_WIDTH);
-            if (i > 0 && at + len + 2 > LINE_WIDTH) {
-                (void)fprintf(out, ",\n%*s", 2 + LABEL_WIDTH, "");
-                at = 2 + LABEL_WIDTH;
-            } else if (i > 0) {
-                (void)fputs(", ", out);
-            }
-            write_name(out, report->functions[i]);
-            at += len + 2;
-        }
-        (void)fputc('\n', out);
+        write_functions(out, report);
     }
 }
 
@@ -102,36 +141,28 @@ static void write_memory(FILE *out, const struct dialect_report *report)
     }
 }
 
-/* Write a group's names, the missing ones marked, with their modules where these differ. */
+/* Write a group's names, the missing ones marked; a module whose name does not follow from the
+ * group's title stands before its names. */
 static void write_group(FILE *out, const struct dialect_report *report, enum dialect_source source)
 {
     const struct dialect_group *group = &report->groups[source];
     int indent = 4 + TITLE_WIDTH + 6;
-    int at = indent;
-    bool with_module = source == SOURCE_UNKNOWN || source == SOURCE_WASIX ||
-                       source == SOURCE_FASTLY || source == SOURCE_SPIN ||
-                       source == SOURCE_WASI_PROPOSAL || source == SOURCE_WASMEDGE_PLUGIN;
+    struct columns columns = {out, indent, indent};
+    const char *module = "wasi_snapshot_preview1";
     (void)fprintf(out, "    %-*s%4u  ", TITLE_WIDTH, dialect_source_words(source)->title,
                   group->count);
     for (uint32_t i = 0; i < group->count; i++) {
         const struct module_import *import = group->imports[i];
-        const char *mark = report->offers(import) ? "" : "!";
-        int len = (int)strnlen(import->name, LINE_WIDTH) + 2;
-        if (with_module) {
-            len += (int)strnlen(import->module, LINE_WIDTH) + 1;
+        bool is_missing = !report->offers(import);
+        if (strcmp(module, import->module) != 0) {
+            module = import->module;
+            begin_word(&columns, "", shown_len(module) + 1);
+            write_name(out, module);
+            (void)fputc(':', out);
         }
-        if (at > indent && at + len > LINE_WIDTH) {
-            (void)fprintf(out, "\n%*s", indent, "");
-            at = indent;
-        }
-        (void)fputs(mark, out);
-        if (with_module) {
-            write_import(out, import, /* with_type */ false);
-        } else {
-            write_name(out, import->name);
-        }
-        (void)fputs(i + 1 < group->count ? " " : "", out);
-        at += len;
+        begin_word(&columns, "", shown_len(import->name) + (is_missing ? 1 : 0));
+        (void)fputs(is_missing ? "!" : "", out);
+        write_name(out, import->name);
     }
     (void)fputc('\n', out);
 }
@@ -139,7 +170,9 @@ static void write_group(FILE *out, const struct dialect_report *report, enum dia
 static void write_imports(FILE *out, const struct dialect_report *report)
 {
     write_label(out, "imports");
-    if (report->missing_count == 0) {
+    if (report->import_count == 0) {
+        (void)fputs("none\n", out);
+    } else if (report->missing_count == 0) {
         (void)fprintf(out, "%u, all of them offered\n", report->import_count);
     } else {
         (void)fprintf(out, "%u, of which hythe lacks %u, marked with !\n", report->import_count,
@@ -157,8 +190,8 @@ static void write_grants(FILE *out, const struct dialect_report *report)
     for (uint32_t i = 0; i < report->grant_count; i++) {
         const struct dialect_grant *grant = &report->grants[i];
         write_label(out, grant->is_needed ? "needs" : "may want");
-        (void)fprintf(out, "%s %s\n%*s%s\n", grant->option, grant->value, 2 + LABEL_WIDTH, "",
-                      grant->why);
+        (void)fprintf(out, "%s %s\n%*s", grant->option, grant->value, 2 + LABEL_WIDTH, "");
+        write_wrapped(out, grant->why, 2 + LABEL_WIDTH);
     }
 }
 
@@ -168,7 +201,21 @@ bool check_is_runnable(const struct dialect_report *report)
     return problem == PROBLEM_NONE || problem == PROBLEM_NO_START;
 }
 
-static void write_report(FILE *out, const struct dialect_report *report, const char *path)
+static int write_cause(FILE *out, const struct dialect_report *report)
+{
+    struct buffer words;
+    buffer_init(&words, CHECK_TEXT_MAX);
+    int r = check_explain_unrunnable(report, /* invoke */ NULL, &words);
+    const char *text = r == 0 ? buffer_text(&words) : NULL;
+    if (text != NULL) {
+        write_label(out, "cannot run");
+        write_wrapped(out, text, 2 + LABEL_WIDTH);
+    }
+    buffer_done(&words);
+    return text != NULL ? 0 : -ENOMEM;
+}
+
+static int write_report(FILE *out, const struct dialect_report *report, const char *path)
 {
     (void)fprintf(out, "%s\n", path);
     write_dialects(out, report);
@@ -178,15 +225,13 @@ static void write_report(FILE *out, const struct dialect_report *report, const c
         write_imports(out, report);
     }
     if (!check_is_runnable(report)) {
-        write_label(out, "cannot run");
-        write_problem(out, report, /* invoke */ NULL);
-        (void)fputc('\n', out);
-        return;
+        return write_cause(out, report);
     }
     write_grants(out, report);
     write_label(out, "run it with");
     write_command(out, report, path);
     (void)fputc('\n', out);
+    return 0;
 }
 
 int check_text(const struct dialect_report *report, const char *path, struct buffer *out)
@@ -196,8 +241,9 @@ int check_text(const struct dialect_report *report, const char *path, struct buf
     if (r < 0) {
         return r;
     }
-    write_report(stream.out, report, path);
-    return memory_stream_close(&stream, out);
+    r = write_report(stream.out, report, path);
+    int closed = memory_stream_close(&stream, out);
+    return r < 0 ? r : closed;
 }
 
 /* -- diagnosis -------------------------------------------------------------------------------- */

@@ -32,20 +32,15 @@ static void append(struct json *json, cJSON *array, cJSON *item)
     }
 }
 
-static cJSON *strings(struct json *json, const char *const *items, uint32_t count)
-{
-    cJSON *array = cJSON_CreateArray();
-    for (uint32_t i = 0; array != NULL && i < count; i++) {
-        append(json, array, cJSON_CreateString(items[i]));
-    }
-    return array;
-}
-
 static cJSON *dialects(struct json *json, const struct dialect_report *report)
 {
     const char *names[DIALECT_KEYS_MAX];
     unsigned count = dialect_names(report, /* as_keys */ true, names);
-    return strings(json, names, count);
+    cJSON *array = cJSON_CreateArray();
+    for (unsigned i = 0; array != NULL && i < count; i++) {
+        append(json, array, cJSON_CreateString(names[i]));
+    }
+    return array;
 }
 
 static cJSON *import(struct json *json, const struct module_import *row, bool is_offered)
@@ -88,6 +83,22 @@ static cJSON *groups(struct json *json, const struct dialect_report *report)
         if (report->groups[source].count > 0) {
             append(json, array, group(json, report, (enum dialect_source)source));
         }
+    }
+    return array;
+}
+
+static cJSON *functions(struct json *json, const struct dialect_report *report)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (uint32_t i = 0; array != NULL && i < report->function_count; i++) {
+        const struct module_export *export = report->functions[i];
+        cJSON *object = cJSON_CreateObject();
+        if (object != NULL) {
+            put(json, object, "name", cJSON_CreateString(export->name));
+            put(json, object, "params", cJSON_CreateString(export->params));
+            put(json, object, "results", cJSON_CreateString(export->results));
+        }
+        append(json, array, object);
     }
     return array;
 }
@@ -158,7 +169,7 @@ static void fill(struct json *json, cJSON *root, const struct dialect_report *re
     put(json, root, "dialects", dialects(json, report));
     if (is_core) {
         put(json, root, "entry", cJSON_CreateString(entry_key(report->entry)));
-        put(json, root, "functions", strings(json, report->functions, report->function_count));
+        put(json, root, "functions", functions(json, report));
         put(json, root, "role", cJSON_CreateString(role_key(report->role)));
         put(json, root, "memory", memory(json, report->memory));
         put(json, root, "imports", groups(json, report));

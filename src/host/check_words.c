@@ -63,10 +63,9 @@ static void write_types(FILE *out, const char *letters)
     }
 }
 
-void write_import(FILE *out, const struct module_import *import, bool with_type)
+/* Write a name, with the type for a function that exists with another one. */
+static void write_function(FILE *out, const struct module_import *import, bool with_type)
 {
-    write_name(out, import->module);
-    (void)fputc('.', out);
     write_name(out, import->name);
     if (with_type && import->kind == EXTERN_FUNC) {
         (void)fputs(" (", out);
@@ -159,6 +158,7 @@ unsigned dialect_names(const struct dialect_report *report, bool as_keys,
 const char *role_words(enum dialect_role role)
 {
     static const char *const words[] = {
+        [ROLE_UNKNOWN] = "what it does is not known",
         [ROLE_PLAIN] = "uses no network",
         [ROLE_CLIENT] = "a client: it connects to others",
         [ROLE_SERVER_OWN] = "a server: it opens its own sockets",
@@ -170,6 +170,7 @@ const char *role_words(enum dialect_role role)
 const char *role_key(enum dialect_role role)
 {
     static const char *const keys[] = {
+        [ROLE_UNKNOWN] = "unknown",
         [ROLE_PLAIN] = "plain",
         [ROLE_CLIENT] = "client",
         [ROLE_SERVER_OWN] = "server-own-sockets",
@@ -210,8 +211,21 @@ static void write_shell_word(FILE *out, const char *word)
     (void)fputc('\'', out);
 }
 
+/* The exported function that makes the best example: one without parameters, else the first. */
+static const struct module_export *example_function(const struct dialect_report *report)
+{
+    for (uint32_t i = 0; i < report->function_count; i++) {
+        if (report->functions[i]->params[0] == '\0') {
+            return report->functions[i];
+        }
+    }
+    return report->functions[0];
+}
+
 void write_command(FILE *out, const struct dialect_report *report, const char *path)
 {
+    bool is_library = report->entry != ENTRY_COMMAND && report->function_count > 0;
+    const struct module_export *function = is_library ? example_function(report) : NULL;
     (void)fputs("hythe run ", out);
     for (uint32_t i = 0; i < report->grant_count; i++) {
         const struct dialect_grant *grant = &report->grants[i];
@@ -219,15 +233,18 @@ void write_command(FILE *out, const struct dialect_report *report, const char *p
             (void)fprintf(out, "%s %s ", grant->option, grant->value);
         }
     }
-    if (report->entry != ENTRY_COMMAND && report->function_count > 0) {
+    if (function != NULL) {
         (void)fputs("--invoke ", out);
-        write_shell_word(out, report->functions[0]);
+        write_shell_word(out, function->name);
         (void)fputc(' ', out);
     }
     if (path[0] == '-') {
         (void)fputs("-- ", out);
     }
     write_shell_word(out, path);
+    for (size_t i = 0; function != NULL && function->params[i] != '\0'; i++) {
+        (void)fprintf(out, " ARG%zu", i + 1);
+    }
 }
 
 /* -- problems --------------------------------------------------------------------------------- */
@@ -236,50 +253,62 @@ static void write_functions(FILE *out, const struct dialect_report *report)
 {
     for (uint32_t i = 0; i < report->function_count && i < FUNCTIONS_SHOWN_MAX; i++) {
         (void)fputs(i > 0 ? ", " : "", out);
-        write_name(out, report->functions[i]);
+        write_name(out, report->functions[i]->name);
     }
     if (report->function_count > FUNCTIONS_SHOWN_MAX) {
         (void)fprintf(out, " and %u more", report->function_count - FUNCTIONS_SHOWN_MAX);
     }
 }
 
-/* Write up to IMPORTS_SHOWN_MAX of a group's missing imports. */
-static void write_missing(FILE *out, const struct dialect_report *report,
-                          const struct dialect_group *group, bool with_type)
+/* Of these the name alone would not tell what is wrong. */
+static bool is_type_telling(enum dialect_source source)
 {
+    return source == SOURCE_PREVIEW1 || source == SOURCE_PREVIEW1_SOCKETS ||
+           source == SOURCE_WASMEDGE;
+}
+
+/* Write up to IMPORTS_SHOWN_MAX of a group's missing imports: "env: a, b; fs: c and 2 more". */
+static void write_missing(FILE *out, const struct dialect_report *report,
+                          enum dialect_source source)
+{
+    const struct dialect_group *group = &report->groups[source];
+    const char *module = NULL;
     uint32_t shown = 0;
     for (uint32_t i = 0; i < group->count && shown < IMPORTS_SHOWN_MAX; i++) {
-        if (!report->offers(group->imports[i])) {
-            (void)fputs(shown > 0 ? ", " : "", out);
-            write_import(out, group->imports[i], with_type);
-            shown++;
+        const struct module_import *import = group->imports[i];
+        if (report->offers(import)) {
+            continue;
         }
+        if (module == NULL || strcmp(module, import->module) != 0) {
+            (void)fputs(module != NULL ? "; " : "", out);
+            write_name(out, import->module);
+            (void)fputs(": ", out);
+            module = import->module;
+        } else {
+            (void)fputs(", ", out);
+        }
+        write_function(out, import, is_type_telling(source));
+        shown++;
     }
     if (group->missing > shown) {
         (void)fprintf(out, " and %u more", group->missing - shown);
     }
 }
 
-/* Of these the name alone would not tell what is wrong. */
-static bool is_type_telling(int source)
-{
-    return source == SOURCE_PREVIEW1 || source == SOURCE_PREVIEW1_SOCKETS ||
-           source == SOURCE_WASMEDGE;
-}
-
 static void write_missing_imports(FILE *out, const struct dialect_report *report)
 {
     enum dialect_source first = dialect_first_missing(report);
     const struct dialect_source_words *words = dialect_source_words(first);
+    /* Hosts and toolchains have a language; single functions are offered. */
+    const char *verb = first < SOURCE_DYNAMIC ? "speak" : "offer";
     (void)fprintf(out, "%s (imports ", words->cause);
-    write_missing(out, report, &report->groups[first], is_type_telling((int)first));
-    (void)fprintf(out, "), which hythe does not speak; %s", words->advice);
-    for (int source = (int)first + 1; source < SOURCE_COUNT; source++) {
-        const struct dialect_group *group = &report->groups[source];
-        words = dialect_source_words((enum dialect_source)source);
-        if (group->missing > 0) {
-            (void)fprintf(out, ". Besides, %s (imports ", words->cause);
-            write_missing(out, report, group, is_type_telling(source));
+    write_missing(out, report, first);
+    (void)fprintf(out, "), which hythe does not %s; %s", verb, words->advice);
+    for (int i = (int)first + 1; i < SOURCE_COUNT; i++) {
+        enum dialect_source source = (enum dialect_source)i;
+        if (report->groups[source].missing > 0) {
+            (void)fprintf(out, ". Besides, %s (imports ", dialect_source_words(source)->cause);
+            write_missing(out, report, source);
             (void)fputc(')', out);
         }
     }

@@ -24,9 +24,6 @@ int memory_stream_close(struct memory_stream *stream, struct buffer *out);
 /* Write a name that a module chose. */
 void write_name(FILE *out, const char *name);
 
-/* Write "module.name", with the type for functions that exist with another one. */
-void write_import(FILE *out, const struct module_import *import, bool with_type);
-
 /* Write the command that runs the module. */
 void write_command(FILE *out, const struct dialect_report *report, const char *path);
 

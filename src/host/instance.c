@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -43,6 +44,7 @@ struct host_instance {
     struct loop_timer timeout;
     struct loop_signal terminate;
     struct loop_signal interrupt;
+    struct sigaction old_sigpipe;
     bool has_timed_out;
     int killed_by; /* a signal, or 0 */
 };
@@ -111,7 +113,6 @@ int host_instance_new(const struct host_instance_options *options,
     }
     guest_init(&h->guest, h->loop);
     h->guest.on_report = on_report;
-    h->guest.broker_fd = options->broker_fd;
     r = setup_guest(&h->guest, options, err);
     if (r < 0) {
         goto fail;
@@ -257,6 +258,16 @@ static int run_invoked(struct host_instance *h, struct error *err)
     return r;
 }
 
+/* A peer or a reader that has gone is an errno for the guest, never the end of the process. */
+static int ignore_sigpipe(struct host_instance *h, struct error *err)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    if (sigaction(SIGPIPE, &ignore, &h->old_sigpipe) < 0) {
+        return error_set_errno(err, -errno, "preparing to run the guest");
+    }
+    return 0;
+}
+
 static int watch_ends(struct host_instance *h, struct error *err)
 {
     int r = loop_signal_start(h->loop, &h->terminate, SIGTERM, on_terminate);
@@ -289,14 +300,17 @@ static int run_all(struct host_instance *h, struct error *err)
 int host_instance_run(struct host_instance *h, struct error *err)
 {
     int r = watch_ends(h, err);
+    if (r == 0) {
+        r = ignore_sigpipe(h, err);
+    }
     if (r < 0) {
         return r;
     }
     r = host_ticker_start(&h->ticker, h->engine, err);
-    if (r < 0) {
-        return r;
+    if (r == 0) {
+        r = run_all(h, err);
     }
-    r = run_all(h, err);
     host_ticker_stop(&h->ticker);
+    (void)sigaction(SIGPIPE, &h->old_sigpipe, NULL); /* as it was */
     return r;
 }

@@ -10,9 +10,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "host/config.h"
 #include "imports/registry.h"
 #include "loop/loop.h"
+
+enum { SAY_COMPILING_FROM = 2 << 20 };
+
+struct load_source {
+    const char *path;
+    struct span bytes;
+    bool is_cached;
+};
 
 static int explain_open(const char *path, int code, struct error *err)
 {
@@ -92,6 +101,16 @@ static int check_form(const char *path, enum module_form form, struct error *err
                      path);
 }
 
+/* Compiling megabytes takes seconds: say so, since it is once. */
+static void say_compiling(void *context)
+{
+    const struct load_source *source = context;
+    if (source->bytes.len >= SAY_COMPILING_FROM) {
+        log_line("compiling %s (%.1f MB)%s", source->path, (double)source->bytes.len / 1e6,
+                 source->is_cached ? "; the next start takes it from the cache" : "");
+    }
+}
+
 static int compile(struct engine *engine, const char *path, struct span bytes,
                    const struct hythe_guest_config *config, struct load_result *result,
                    struct error *err)
@@ -104,7 +123,11 @@ static int compile(struct engine *engine, const char *path, struct span bytes,
     if (config->no_cache) {
         dir = NULL;
     }
-    int r = cache_load(engine, bytes, dir, &result->module, &result->cache, err);
+    struct load_source source = {path, bytes, dir != NULL};
+    const struct cache_request request = {
+        .engine = engine, .bytes = bytes, .dir = dir, .on_compile = say_compiling,
+        .context = &source};
+    int r = cache_load(&request, &result->module, &result->cache, err);
     if (r < 0) {
         (void)error_wrap(err, "%s: it is no valid module, perhaps cut short or built for features "
                               "that this engine has not",

@@ -179,7 +179,7 @@ int setup_guest(struct guest *guest, const struct host_instance_options *options
     const struct hythe_guest_config *config = options->config;
     guest->fds.max = config->max_fds;
     guest->strict_prestat = config->strict_prestat;
-    guest->share_listeners = options->broker_fd >= 0;
+    guest->broker_fd = options->broker_fd;
     choose_dialect(guest, options);
     int r = give_policy(guest, config, err);
     if (r == 0) {

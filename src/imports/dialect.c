@@ -132,7 +132,7 @@ static int read_exports(const struct dialect_input *input, struct dialect_report
     for (uint32_t i = 0; i < input->export_count; i++) {
         const struct module_export *export = &input->exports[i];
         if (is_invocable(export)) {
-            report->functions[report->function_count] = export->name;
+            report->functions[report->function_count] = export;
             report->function_count++;
         } else if (strcmp(export->name, "_start") == 0) {
             has_start = true;
@@ -201,7 +201,8 @@ static bool can_connect(const struct dialect_input *input)
            has_call(input, "sock_connect_v2", NULL) || has_call(input, "sock_send_to_v2", NULL);
 }
 
-static enum dialect_role role_of(const struct dialect_input *input)
+static enum dialect_role role_of(const struct dialect_input *input,
+                                 const struct dialect_report *report)
 {
     bool opens = has_call(input, "sock_open", NULL) || has_call(input, "sock_open_v2", NULL);
     bool binds = has_call(input, "sock_bind", NULL) || has_call(input, "sock_bind_v2", NULL);
@@ -212,7 +213,11 @@ static enum dialect_role role_of(const struct dialect_input *input)
     if (!opens && has_call(input, "sock_accept", "iii")) {
         return ROLE_SERVER_LISTENER;
     }
-    return opens && can_connect(input) ? ROLE_CLIENT : ROLE_PLAIN;
+    bool is_http = report->groups[SOURCE_EXPERIMENTAL_HTTP].count > 0;
+    if (is_http || (opens && can_connect(input))) {
+        return ROLE_CLIENT;
+    }
+    return report->missing_count > 0 ? ROLE_UNKNOWN : ROLE_PLAIN;
 }
 
 static void find_grants(const struct dialect_input *input, struct dialect_report *report)
@@ -259,7 +264,7 @@ int dialect_describe(const struct dialect_input *input, struct dialect_report *r
     }
     report.wasmedge = wasmedge_forms(&report);
     report.is_memory_needed = needs_memory(input);
-    report.role = role_of(input);
+    report.role = role_of(input, &report);
     find_grants(input, &report);
     *ret_report = report;
     return 0;
@@ -281,7 +286,7 @@ void dialect_report_done(struct dialect_report *report)
 static bool has_function(const struct dialect_report *report, const char *name)
 {
     for (uint32_t i = 0; i < report->function_count; i++) {
-        if (strcmp(report->functions[i], name) == 0) {
+        if (strcmp(report->functions[i]->name, name) == 0) {
             return true;
         }
     }

@@ -76,6 +76,7 @@ enum dialect_entry {
 };
 
 enum dialect_role {
+    ROLE_UNKNOWN,         /* its imports are no known ones */
     ROLE_PLAIN,           /* uses no network */
     ROLE_CLIENT,          /* connects only */
     ROLE_SERVER_OWN,      /* opens its own listening sockets */
@@ -112,7 +113,7 @@ struct dialect_report {
     unsigned wasmedge; /* WASMEDGE_ bits */
 
     enum dialect_entry entry;
-    const char **functions; /* owned array of borrowed: exported functions one may invoke */
+    const struct module_export **functions; /* owned array of borrowed: what one may invoke */
     uint32_t function_count;
 
     const struct module_export *memory; /* borrowed: the one exported as "memory", or NULL */

@@ -16,15 +16,16 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
     [SOURCE_WASI_THREADS] = {"wasi-threads", "wasi-threads", "it is built for wasi-threads",
                              "rebuild it without threads, for wasm32-wasip1 and not "
                              "wasm32-wasip1-threads"},
-    [SOURCE_WAMR] = {"wamr-sockets", "WAMR sockets", "it is built for the sockets of WAMR (iwasm)",
+    [SOURCE_WAMR] = {"wamr-sockets", "WAMR sockets", "it is built for the sockets of WAMR",
                      "rebuild it for WasmEdge's sockets or to accept on descriptor 3, or run it "
                      "with iwasm"},
-    [SOURCE_WASMEDGE_2021] = {"wasmedge-sockets-2021", "WasmEdge sockets of 2021",
-                              "it uses the first form of WasmEdge's sockets "
-                              "(wasmedge_wasi_socket up to 0.3.3)",
-                              "rebuild it with wasmedge_wasi_socket 0.4 or newer"},
+    [SOURCE_WASMEDGE_2021] =
+        {"wasmedge-sockets-2021", "WasmEdge sockets of 2021",
+         "it uses the first form of WasmEdge's sockets, of wasmedge_wasi_socket "
+         "up to 0.3.3",
+         "rebuild it with wasmedge_wasi_socket 0.4 or newer"},
     [SOURCE_PREVIEW0] = {"wasi-preview0", "WASI preview 0",
-                         "it is built for the first preview of WASI (wasi_unstable, of 2019)",
+                         "it is built for the first preview of WASI, of 2019",
                          "rebuild it with a toolchain of 2020 or newer, for wasm32-wasip1 "
                          "(wasm32-wasi)"},
     [SOURCE_COMPONENT] = {"component-core", "component model",
@@ -33,7 +34,7 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
                           "only"},
     [SOURCE_FASTLY] = {"fastly", "Fastly Compute", "it is built for Fastly Compute",
                        "run it with Viceroy, or rebuild it as a plain server for wasm32-wasip1"},
-    [SOURCE_SPIN] = {"spin", "Spin", "it is built for Spin (Fermyon)",
+    [SOURCE_SPIN] = {"spin", "Spin", "it is built for Spin",
                      "run it with spin up, or rebuild it as a plain server for wasm32-wasip1"},
     [SOURCE_EXTISM] = {"extism", "Extism", "it is an Extism plug-in, no program of its own",
                        "call it with the extism command or an Extism SDK"},
@@ -45,7 +46,8 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
                           "wasm32-wasip1"},
     [SOURCE_LUNATIC] = {"lunatic", "Lunatic", "it is built for Lunatic",
                         "run it with lunatic, or rebuild it as a plain server for wasm32-wasip1"},
-    [SOURCE_GO_JS] = {"go-js", "Go for JavaScript", "it is built by Go for JavaScript (GOOS=js)",
+    [SOURCE_GO_JS] = {"go-js", "Go for JavaScript",
+                      "it is built by Go for JavaScript, with GOOS=js",
                       "rebuild it with GOOS=wasip1 GOARCH=wasm (TinyGo: -target=wasip1)"},
     [SOURCE_WASM_BINDGEN] = {"wasm-bindgen", "wasm-bindgen",
                              "it is built with wasm-bindgen for JavaScript",
@@ -67,7 +69,7 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
                                 "run it with WasmEdge and these plug-ins, or rebuild it without "
                                 "them"},
     [SOURCE_WASI_PROPOSAL] = {"wasi-proposal", "WASI proposals",
-                              "it uses an extension of WASI (wasi-nn or wasi-crypto)",
+                              "it uses a proposed extension of WASI, such as wasi-nn",
                               "run it with a host that has it, or rebuild it without it"},
     [SOURCE_WASMEDGE] = {"wasmedge-sockets", "WasmEdge sockets",
                          "it uses a socket call in a form that WasmEdge never had",
@@ -85,7 +87,7 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
     [SOURCE_PREVIEW1] = {"wasi-preview1", "WASI preview 1",
                          "it imports a function of WASI with a type that is not its own",
                          "rebuild it with a toolchain for wasm32-wasip1"},
-    [SOURCE_PREVIEW1_FOREIGN] = {"wasi-preview1-foreign", "not WASI, under its name",
+    [SOURCE_PREVIEW1_FOREIGN] = {"wasi-preview1-foreign", "unknown WASI names",
                                  "it imports something under WASI's name that is no part of WASI",
                                  "see which library or toolchain added it, and rebuild it "
                                  "without"},
@@ -94,7 +96,7 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
                     "not found when it was linked",
                     "link what defines them (wasm-ld --error-limit=0 without --allow-undefined "
                     "names them), or run it with the program it was made for"},
-    [SOURCE_UNKNOWN] = {"unknown", "unknown", "it is made for a host that hythe does not know",
+    [SOURCE_UNKNOWN] = {"unknown", "unknown host", "it is made for a host that hythe does not know",
                         "run it with the program it was made for, or rebuild it for plain WASI "
                         "(wasm32-wasip1)"},
 };

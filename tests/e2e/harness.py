@@ -1,0 +1,383 @@
+"""What the end-to-end tests share: hythe under deadlines, and HTTP spoken byte by byte.
+
+Nothing here waits without a deadline, and every program that is started is in a session of its
+own, which is killed as a whole in the end. Traffic stays on the loopback.
+"""
+import contextlib
+import ctypes
+import os
+import re
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+WAIT = 10.0  # seconds; for what takes milliseconds, also on a busy machine
+NOBODY = 65534
+
+GREETING = "👋 Hello World 🌍".encode()
+GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+GET_CLOSE = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+
+_libc = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+# -- programs --------------------------------------------------------------------------------------
+
+
+class Result(NamedTuple):
+    """How a program ended; `code` is what a shell would show in $?."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def own_lines(self):
+        """What hythe itself said, without what the guest wrote to stderr."""
+        return [line for line in self.err.splitlines() if line.startswith("hythe: ")]
+
+
+def exit_code(status):
+    return status if status >= 0 else 128 - status
+
+
+class Program:
+    """A program that runs until it ends or is killed; its output is collected all the time."""
+
+    def __init__(self, argv, *, env, max_files=None, user=None, stdin=subprocess.DEVNULL, **options):
+        def prepare():
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive the tests
+            if max_files is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
+
+        if user is not None:
+            options.update(user=user, group=user, extra_groups=[])
+        self.argv = [str(arg) for arg in argv]
+        self.process = subprocess.Popen(
+            self.argv, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True, preexec_fn=prepare, **options)
+        self.pid = self.process.pid
+        self._text = {"out": bytearray(), "err": bytearray()}
+        self._changed = threading.Condition()
+        self._open = 2
+        self._readers = [
+            threading.Thread(target=self._collect, args=("out", self.process.stdout), daemon=True),
+            threading.Thread(target=self._collect, args=("err", self.process.stderr), daemon=True)]
+        for reader in self._readers:
+            reader.start()
+
+    def _collect(self, name, pipe):
+        while chunk := os.read(pipe.fileno(), 65536):
+            with self._changed:
+                self._text[name] += chunk
+                self._changed.notify_all()
+        with self._changed:
+            self._open -= 1
+            self._changed.notify_all()
+
+    @property
+    def out(self):
+        return bytes(self._text["out"]).decode(errors="replace")
+
+    @property
+    def err(self):
+        return bytes(self._text["err"]).decode(errors="replace")
+
+    @property
+    def is_running(self):
+        return self.process.poll() is None
+
+    def wait_for(self, pattern, stream="out", seconds=WAIT, count=1):
+        """Wait until the pattern has been printed `count` times; return the last match."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                matches = list(re.finditer(pattern, getattr(self, stream), re.MULTILINE))
+                if len(matches) >= count:
+                    return matches[count - 1]
+                left = deadline - time.monotonic()
+                if left <= 0 or self._open == 0:
+                    why = "ended without printing" if self._open == 0 else "did not print"
+                    raise AssertionError(f"{' '.join(self.argv)}: {why} {pattern!r}\n"
+                                         f"stdout: {self.out}\nstderr: {self.err}")
+                self._changed.wait(left)
+
+    def signal(self, signo):
+        os.kill(self.pid, signo)
+
+    def wait(self, seconds=WAIT):
+        """Wait for its end and return everything about it."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{' '.join(self.argv)}: still runs after {seconds} s\n"
+                                 f"stdout: {self.out}\nstderr: {self.err}") from None
+        for reader in self._readers:
+            reader.join(2)
+        return Result(exit_code(status), self.out, self.err)
+
+    def stop(self, signo=signal.SIGTERM, seconds=WAIT):
+        self.signal(signo)
+        return self.wait(seconds)
+
+    def close(self):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait(WAIT)
+        for reader in self._readers:
+            reader.join(2)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        if self.process.stdin:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+
+
+class Hythe:
+    """The program under test, with a cache and an environment of its own."""
+
+    def __init__(self, path, env):
+        self.path = path
+        self.env = env
+        self.programs = []
+
+    def start(self, *args, env=None, path=None, **options):
+        """Start `hythe ARG...` and return at once."""
+        argv = [path or self.path, *args]
+        program = Program(argv, env={**self.env, **(env or {})}, **options)
+        self.programs.append(program)
+        return program
+
+    def __call__(self, *args, seconds=WAIT, **options):
+        """Run `hythe ARG...` to its end."""
+        program = self.start(*args, **options)
+        try:
+            return program.wait(seconds)
+        finally:
+            program.close()
+
+    def run(self, *args, **options):
+        return self("run", *args, **options)
+
+    def serve_own(self, module, *options, env=(), **more):
+        """Start a guest that opens its own listener, on a port that the system chooses."""
+        settings = [word for setting in ("PORT=0", *env) for word in ("--env", setting)]
+        program = self.start("run", "--allow-listen", "*:0", *settings, *options, module, **more)
+        found = program.wait_for(r"listening on (\S+):(\d+)$")
+        program.address = ("127.0.0.1", int(found[2]))
+        return program
+
+    def serve_listener(self, module, *options, ready, **more):
+        """Start a guest on a listener that hythe opens, on a port that the system chooses."""
+        program = self.start("run", "--tcplisten", "127.0.0.1:0", *options, module, **more)
+        found = program.wait_for(r"^hythe: listening on 127\.0\.0\.1:(\d+)$", "err")
+        program.address = ("127.0.0.1", int(found[1]))
+        program.wait_for(ready)
+        return program
+
+    def close(self):
+        for program in self.programs:
+            program.close()
+        self.programs.clear()
+
+
+def cpu_seconds(pid):
+    """CPU time of all threads of a process so far."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def children_of(pid):
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid):
+    """Whether the process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(condition, what, seconds=WAIT):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.01)
+    return found
+
+
+# -- connections -----------------------------------------------------------------------------------
+
+
+def dial(address, seconds=WAIT):
+    family = socket.AF_UNIX if isinstance(address, str) else \
+        socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    peer = socket.socket(family, socket.SOCK_STREAM)
+    peer.settimeout(seconds)
+    peer.connect(address)
+    if family != socket.AF_UNIX:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return peer
+
+
+def reset(peer):
+    """Leave without a goodbye: the other side gets RST."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+def read_to_end(peer):
+    chunks = []
+    while chunk := peer.recv(65536):
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def send_slowly(peer, data, pause=0.001):
+    for i in range(len(data)):
+        peer.sendall(data[i:i + 1])
+        time.sleep(pause)
+
+
+class Response(NamedTuple):
+    status: int
+    headers: dict
+    body: bytes
+
+
+class Reader:
+    """Reads responses from a connection, however they arrive and follow each other."""
+
+    def __init__(self, peer):
+        self.peer = peer
+        self.bytes = b""
+
+    def _more(self):
+        chunk = self.peer.recv(1 << 20)
+        if not chunk:
+            raise EOFError(f"the server closed after {self.bytes[-200:]!r}")
+        self.bytes += chunk
+
+    def _take(self, count):
+        parts, have = [self.bytes], len(self.bytes)
+        while have < count:
+            chunk = self.peer.recv(1 << 20)
+            if not chunk:
+                raise EOFError(f"the server closed after {have} of {count} bytes")
+            parts.append(chunk)
+            have += len(chunk)
+        whole = b"".join(parts)
+        self.bytes = whole[count:]
+        return whole[:count]
+
+    def _line(self):
+        while b"\r\n" not in self.bytes:
+            self._more()
+        line, _, self.bytes = self.bytes.partition(b"\r\n")
+        return line
+
+    def _chunks(self):
+        body = b""
+        while size := int(self._line().split(b";")[0], 16):
+            body += self._take(size)
+            self._line()
+        self._line()
+        return body
+
+    def response(self):
+        version, status = self._line().split(b" ")[:2]
+        assert version in (b"HTTP/1.1", b"HTTP/1.0")
+        headers = {}
+        while line := self._line():
+            name, _, value = line.partition(b":")
+            headers[name.decode().lower()] = value.strip().decode()
+        if headers.get("transfer-encoding") == "chunked":
+            body = self._chunks()
+        else:
+            body = self._take(int(headers["content-length"]))
+        return Response(int(status), headers, body)
+
+
+def ask(address, request=GET_CLOSE):
+    """One request on a connection of its own."""
+    with dial(address) as peer:
+        peer.sendall(request)
+        return Reader(peer).response()
+
+
+def post(path, body, *extra):
+    head = [f"POST {path} HTTP/1.1", "Host: test", f"Content-Length: {len(body)}", *extra]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def curl(*args, seconds=WAIT):
+    """What curl writes to stdout, as bytes."""
+    done = subprocess.run(["curl", "-sS", "--noproxy", "*", "--max-time", str(int(seconds)),
+                           *map(str, args)], capture_output=True, timeout=seconds + 2, check=False)
+    assert done.returncode == 0, f"curl {args}: {done.returncode} {done.stderr.decode()}"
+    return done.stdout
+
+
+def url(address, path="/"):
+    return f"http://{address[0]}:{address[1]}{path}"
+
+
+def free_port():
+    """A port that nobody uses now. Only for what cannot take port 0."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+# -- what every server must stand ------------------------------------------------------------------
+
+
+def check_many(address, count, body, request=GET):
+    """`count` connections at once, two requests on each: all are answered, none is mixed up."""
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(dial(address)) for _ in range(count)]
+        readers = [Reader(peer) for peer in peers]
+        for _ in range(2):
+            for peer in peers:
+                peer.sendall(request)
+            for reader in readers:
+                answer = reader.response()
+                assert (answer.status, answer.body) == (200, body)
+
+
+def check_idle(program, address, body, count=100):
+    """`count` idle keep-alive connections cost next to no CPU time."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            peer = stack.enter_context(dial(address))
+            peer.sendall(GET)
+            assert Reader(peer).response().body == body
+        time.sleep(0.1)
+        before = cpu_seconds(program.pid)
+        time.sleep(1)
+        spent = cpu_seconds(program.pid) - before
+        assert spent < 0.020, f"{spent * 1000:.1f} ms of CPU in a second of nothing"
+
+
+def check_file_limit(program, address, body, attempts=100):
+    """More clients than descriptors: the server lives, and serves again once some have left."""
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(dial(address)) for _ in range(attempts)]
+        for peer in peers:
+            peer.sendall(GET)
+        assert Reader(peers[0]).response().body == body
+        time.sleep(0.2)  # let it run into the limit
+        assert program.is_running, program.err
+    assert ask(address).body == body
+    assert program.is_running
