@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit import process
+
 REACHED = "reached"
 MISSED = "**missed**"
 NOT_MEASURED = "not measured"
@@ -79,12 +81,14 @@ def _machine(setting):
     cpus = len(re.findall(r"^processor", Path("/proc/cpuinfo").read_text(), re.MULTILINE))
     pinning = ("the server on one processor, its client on another (`sched_setaffinity`)"
                if setting.is_pinned else "none: one processor")
+    priority = f"nice {process.PRIORITY}" if setting.has_priority else "the usual one"
     engine = _locked_version(root / "src/engine/rust/Cargo.lock", "wasmtime")
     return table(["", "machine and versions"], [
         ["date", time.strftime("%Y-%m-%d", time.gmtime())],
         ["processor", f"{_cpu_model()}, {cpus} cores, {round(int(memory.group(1)) / (1 << 20))} GiB"],
         ["kernel", f"{platform.system()} {platform.release()}"],
         ["pinned", pinning],
+        ["priority", priority],
         ["hythe", f"{hythe}, on Wasmtime {engine}"],
         ["native twins", f"hyper {_locked_version(native, 'hyper')}, "
                          f"tokio {_locked_version(native, 'tokio')}; gcc -O2"],

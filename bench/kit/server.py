@@ -155,6 +155,7 @@ class Round:
         self.per_second = requests / seconds
         self.cpu_us = cpu_ns / 1e3 / requests  # of the server, per request
         self.per_cpu_second = requests / (cpu_ns / 1e9)
+        self.busy_percent = 100 * cpu_ns / 1e9 / seconds
 
 
 def load(server, setting, seconds, connection_count=8):

@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 from kit import process
 
@@ -18,13 +19,15 @@ class Setting:
         self.root = root
         self.hythe = hythe
         self.quick = quick
-        self.guests = root / "build/guests"
+        # As scripts/guests has it.
+        self.guests = Path(os.environ.get("HYTHE_GUESTS_OUT", root / "build/guests"))
         self.cache = scratch / "cache"
         self.cache.mkdir(mode=0o700)
         cpus = sorted(os.sched_getaffinity(0))
         self.is_pinned = len(cpus) > 1
         self.server_cpu = cpus[0] if self.is_pinned else None
         self.client_cpu = cpus[1] if self.is_pinned else None
+        self.has_priority = process.may_raise_priority()
 
     def check(self):
         if not os.access(self.hythe, os.X_OK):
@@ -47,7 +50,7 @@ class Setting:
 
     def _built(self, path, name):
         if not path.exists():
-            raise Missing(f"{path.relative_to(self.root)} is not built: scripts/guests {name}")
+            raise Missing(f"{path} is not built: scripts/guests {name}")
         return path
 
     def run_command(self, guest, *arguments, options=()):

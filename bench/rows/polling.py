@@ -6,6 +6,7 @@ from kit import process, report, strace
 
 RUN_S = 120
 PARK_TARGET_US = 3
+WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 OFTEN = 50  # rarer calls are summed only
 
 
@@ -18,26 +19,48 @@ def _ns(setting, *command):
     return int(found.group(1))
 
 
+def _waits(counts):
+    return sum(counts.get(name, 0) for name in WAITS)
+
+
 def park(setting):
     """Park and resume of a guest that waits in poll_oneoff, kernel included."""
     turns, runs = setting.pick(200_000, 20_000), setting.pick(7, 3)
+    modes = {"datagram": ("socket", turns), "no wait": ("direct", turns),
+             "clock": ("clock", turns, "1")}
     _ns(setting, "park", "socket", "100")
-    pairs = []
+    seen = []
     for i in range(runs):
-        pairs.append((_ns(setting, "park", "socket", turns), _ns(setting, "park", "direct", turns)))
-        process.say(f"run {i + 1} of {runs}: {pairs[-1][0]} - {pairs[-1][1]} ns")
-    cost_us = median(waiting - direct for waiting, direct in pairs) / 1000
-    counts = [strace.count_run(setting.run_command("park", mode, turns // 10, options=["--net"]),
-                               setting.cache / "park.strace", RUN_S) for mode in ("socket", "direct")]
-    calls = {mode: (count, turns // 10) for mode, count in zip(("with the wait", "without"), counts)}
-    details = (f"### park\n\n{turns:,} turns a run: a datagram to itself, `poll_oneoff`, receive; "
-               "minus the same without the poll.\n\n"
-               + report.table(["run", "with the wait, ns", "without, ns", "difference, ns"],
-                              [[i + 1, a, b, a - b] for i, (a, b) in enumerate(pairs)])
-               + "\nSystem calls per turn (start and end of the process included):\n\n"
-               + report.call_table(calls))
+        seen.append({name: _ns(setting, "park", *words) for name, words in modes.items()})
+        process.say(f"run {i + 1} of {runs}: {seen[-1]} ns")
+
+    traced = turns // 10
+    columns = {name: (strace.count_run(
+        setting.run_command("park", words[0], traced, *words[2:], options=["--net"]),
+        setting.cache / "park.strace", RUN_S), traced) for name, words in modes.items()}
+    clock_us = median(one["clock"] for one in seen) / 1000
+    socket_us = median(one["datagram"] - one["no wait"] for one in seen) / 1000
+    measured, cost_us = f"{clock_us:.2f} µs for a clock", clock_us
+    note = ""
+    # A wait for what is known to be there is none, and would look like a gift.
+    if _waits(columns["datagram"][0]) >= 0.9 * traced:
+        measured, cost_us = f"{socket_us:.2f} µs for a datagram, {measured}", max(socket_us, clock_us)
+    else:
+        note = "\nThe guest did not park for its datagrams, so only the clock counts.\n"
+    if _waits(columns["clock"][0]) < 0.9 * traced:
+        raise process.Failure("the guest did not park for a clock")
+
+    details = (f"### park\n\n{turns:,} turns a run. Datagram: the guest sends itself one, waits in "
+               "`poll_oneoff`, receives it and finds no other; minus the same without the wait. "
+               "Clock: a wait of 1 ns, everything that a turn costs. The larger one counts.\n\n"
+               + report.table(["run", "datagram, ns", "no wait, ns", "difference, ns", "clock, ns"],
+                              [[i + 1, one["datagram"], one["no wait"],
+                                one["datagram"] - one["no wait"], one["clock"]]
+                               for i, one in enumerate(seen)])
+               + note
+               + "\nSystem calls per turn, by `strace -f -c`:\n\n" + report.call_table(columns))
     return report.Row("park and resume of a guest waiting in `poll_oneoff`, kernel included",
-                      f"≤ {PARK_TARGET_US} µs", f"{cost_us:.2f} µs", "-",
+                      f"≤ {PARK_TARGET_US} µs", measured, "-",
                       report.verdict(cost_us <= PARK_TARGET_US), details)
 
 

@@ -22,17 +22,20 @@ def _compare(setting, guest, twin):
     return rounds
 
 
+def _cells(one):
+    return f"{one.per_second:,.0f}", f"{one.busy_percent:.0f} %", f"{one.cpu_us:.2f}"
+
+
 def _row(name, what, target, rounds, note):
     ratios = [hosted.per_cpu_second / native.per_cpu_second for hosted, native in rounds]
     ratio = median(ratios)
     hosted_us = median(hosted.cpu_us for hosted, _ in rounds)
     native_us = median(native.cpu_us for _, native in rounds)
-    cells = [[f"{i + 1}", f"{hosted.per_second:,.0f}", f"{hosted.cpu_us:.2f}",
-              f"{native.per_second:,.0f}", f"{native.cpu_us:.2f}", f"{100 * one:.1f} %"]
+    cells = [[f"{i + 1}", *_cells(hosted), *_cells(native), f"{100 * one:.1f} %"]
              for i, ((hosted, native), one) in enumerate(zip(rounds, ratios))]
     details = (f"### {name}\n\n{note}\n\n"
-               + report.table(["pair", "hythe requests/s", "hythe CPU µs a request",
-                               "native requests/s", "native CPU µs a request",
+               + report.table(["pair", "hythe requests/s", "busy", "CPU µs a request",
+                               "native requests/s", "busy", "CPU µs a request",
                                "requests per CPU-second, hythe / native"], cells))
     return report.Row(what, f"≥ {target} % of native requests per CPU-second",
                       f"{hosted_us:.1f} µs of CPU a request, native {native_us:.1f} µs",
@@ -45,7 +48,8 @@ def hyper(setting):
     return _row("hyper", "hyper article server, `wrk -t1 -c8` with keep-alive, against its native "
                 "build", 75, rounds,
                 "`GET /`, keep-alive, 8 connections. CPU is user and system time of all threads "
-                "of the server, in ns from `/proc/PID/task/*/schedstat`.")
+                "of the server, in ns from `/proc/PID/task/*/schedstat`; busy is the part of its "
+                "processor that it used.")
 
 
 def poll_hello(setting):

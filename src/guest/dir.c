@@ -1,6 +1,7 @@
 /* Directories and what is done through them. See dir.h. */
 #include "guest/dir.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,7 @@ static int64_t dir_write(struct descriptor *d, const struct iovec *iov, int coun
 
 static int dir_set_flags(struct descriptor *d, uint16_t fdflags)
 {
+    assert((fdflags & ~FDFLAG_ALL) == 0);
     if (((fdflags ^ d->fdflags) & ~FDFLAG_NONBLOCK) != 0) {
         return -EINVAL;
     }
@@ -105,6 +107,7 @@ static int probe_walk(int fd, struct error *err)
 int guest_dir_preopen(struct guest *guest, const char *host_path, const char *guest_path,
                       bool read_only, struct guest_dir **ret_dir, struct error *err)
 {
+    assert(host_path != NULL && guest_path != NULL);
     struct guest_dir *dir = NULL;
     int fd = open(host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
@@ -312,6 +315,7 @@ static int end_to_change(struct guest_dir *dir, const char *path, struct path_en
 /* 1 for a directory, 0 for anything else, or a negative errno. */
 static int end_is_dir(const struct path_end *end)
 {
+    assert(strcmp(end->name, "..") != 0);
     struct stat st;
     if (fstatat(end->parent, end->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         return -errno;
@@ -411,6 +415,7 @@ static int with_two_ends(struct guest_dir *from_dir, const char *from_path,
 
 static int rename_ends(const struct path_end *from, const struct path_end *to)
 {
+    assert(from->parent >= 0 && to->parent >= 0);
     if (from->has_slash || to->has_slash) {
         int r = end_is_dir(from);
         if (r <= 0) {

@@ -1,6 +1,7 @@
 /* Files and stdio. See file.h. */
 #include "guest/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -174,6 +175,7 @@ int64_t guest_file_pwrite(struct guest_file *f, const struct iovec *iov, int cou
 static int file_set_flags(struct descriptor *d, uint16_t fdflags)
 {
     struct guest_file *f = file_of(d);
+    assert((fdflags & ~FDFLAG_ALL) == 0);
     uint16_t changed = fdflags ^ d->fdflags;
     if ((changed & (FDFLAG_SYNC | FDFLAG_DSYNC | FDFLAG_RSYNC)) != 0) {
         return -EINVAL; /* Linux cannot change them after open */
@@ -270,6 +272,8 @@ int guest_file_set_size(struct guest_file *f, uint64_t size)
 int guest_file_new(struct guest *guest, const struct file_opening *opening,
                    struct guest_file **ret_file)
 {
+    assert(opening->fd >= 0);
+    assert(opening->access == O_RDONLY || opening->access == O_WRONLY || opening->access == O_RDWR);
     struct guest_file *f = calloc(1, sizeof *f);
     if (f == NULL) {
         return -ENOMEM;

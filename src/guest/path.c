@@ -1,6 +1,7 @@
 /* The walk beneath a directory. See path.h. */
 #include "guest/path.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -30,6 +31,7 @@ int guest_path_copy(struct span bytes, char *ret_path)
 
 int guest_path_open(int dir, const char *path, int flags, mode_t mode)
 {
+    assert(dir >= 0);
     struct open_how how = {
         .flags = (unsigned)(flags | O_CLOEXEC),
         .mode = (flags & O_CREAT) != 0 ? mode : 0,
@@ -96,6 +98,7 @@ int path_end_open(int dir, const char *path, struct path_end *ret_end)
             return result.parent;
         }
     }
+    assert(strchr(result.name, '/') == NULL && result.name[0] != '\0');
     *ret_end = result;
     return 0;
 }

@@ -12,8 +12,8 @@ enum { POLLS_BEFORE_STALE = 16 };
 void guest_poll_begin(struct guest *guest)
 {
     guest->poll_seq++;
-    if (guest->poll_seq == 0) {
-        guest->poll_seq = 1; /* 0 stands for "never" in the descriptors */
+    if (guest->poll_seq < 2) {
+        guest->poll_seq = 2; /* 0 stands for "never" in the descriptors: no poll comes next to it */
     }
 }
 

@@ -336,6 +336,16 @@ int guest_socket_accept(struct guest_socket *s, struct guest_socket **ret_socket
     return r;
 }
 
+static int kernel_connect(const struct guest_socket *s, const struct net_address *address)
+{
+    int r = connect(s->base.fd, &address->u.any, address->len);
+    if (r < 0 && errno == ECONNABORTED && s->state == SOCKET_NEW) {
+        /* Linux says so once after a failed attempt whose error has been read already. */
+        r = connect(s->base.fd, &address->u.any, address->len);
+    }
+    return r < 0 ? -errno : 0;
+}
+
 int guest_socket_connect(struct guest_socket *s, const struct net_address *address)
 {
     guest_flush(s->base.guest);
@@ -353,8 +363,12 @@ int guest_socket_connect(struct guest_socket *s, const struct net_address *addre
     if (s->state == SOCKET_NEW && s->type == SOCK_STREAM) {
         s->base.ready = 0; /* what a failed attempt left; this one raises new edges */
     }
-    r = connect(s->base.fd, &address->u.any, address->len) < 0 ? -errno : 0;
-    if (s->type == SOCK_DGRAM || (r < 0 && r != -EINPROGRESS && r != -EISCONN)) {
+    r = kernel_connect(s, address);
+    if (s->type == SOCK_DGRAM || r == -EALREADY) {
+        return r;
+    }
+    if (r < 0 && r != -EINPROGRESS && r != -EISCONN) {
+        s->state = SOCKET_NEW;
         return r;
     }
     s->state = r == -EINPROGRESS ? SOCKET_CONNECTING : SOCKET_OPEN;

@@ -54,7 +54,7 @@ static void write_types(FILE *out, const char *letters)
     } types[] = {
         {'i', "i32"}, {'I', "i64"}, {'f', "f32"}, {'F', "f64"}, {'v', "v128"}, {'r', "ref"},
     };
-    for (size_t at = 0; letters[at] != '\0' && at < NAME_SHOWN_MAX; at++) {
+    for (size_t at = 0; at < NAME_SHOWN_MAX && letters[at] != '\0'; at++) {
         for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
             if (letters[at] == types[i].letter) {
                 (void)fprintf(out, "%s%s", at > 0 ? " " : "", types[i].name);

@@ -27,11 +27,26 @@ static int insert(struct guest *guest, struct descriptor *d)
     return r;
 }
 
+/* Stand-in for a descriptor that hythe was started without. */
+static int give_null(struct guest *guest, struct guest_file **ret_file)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    int r = guest_file_stdio(guest, fd, ret_file);
+    (void)close(fd); /* the guest has its own */
+    return r;
+}
+
 static int give_stdio(struct guest *guest, struct error *err)
 {
     for (int fd = 0; fd <= 2; fd++) {
         struct guest_file *file = NULL;
         int r = guest_file_stdio(guest, fd, &file);
+        if (r == -EBADF) {
+            r = give_null(guest, &file);
+        }
         if (r == 0) {
             r = insert(guest, &file->base);
         }

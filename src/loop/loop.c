@@ -20,6 +20,9 @@
 #include "base/container.h"
 #include "loop/internal.h"
 
+static int io_start(struct loop *loop, struct loop_io *io, int fd, uint32_t events,
+                    loop_io_fn *on_ready);
+
 static void on_wake(struct loop_io *io, unsigned events)
 {
     (void)events;
@@ -55,7 +58,8 @@ int loop_new(struct loop **ret_loop)
         r = -errno;
         goto fail;
     }
-    r = loop_io_start(loop, &loop->wake_io, loop->wake_fd, on_wake);
+    /* Reading only: an eventfd is writable again after each read, which would end a wait. */
+    r = io_start(loop, &loop->wake_io, loop->wake_fd, EPOLLIN | EPOLLET, on_wake);
     if (r < 0) {
         goto fail;
     }
@@ -192,6 +196,18 @@ int loop_io_start(struct loop *loop, struct loop_io *io, int fd, loop_io_fn *on_
 int loop_io_start_exclusive(struct loop *loop, struct loop_io *io, int fd, loop_io_fn *on_ready)
 {
     return io_start(loop, io, fd, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE, on_ready);
+}
+
+int loop_io_start_level(struct loop *loop, struct loop_io *io, int fd, unsigned events,
+                        loop_io_fn *on_ready)
+{
+    uint32_t epoll = ((events & LOOP_READ) != 0 ? (uint32_t)EPOLLIN : 0) |
+                     ((events & LOOP_WRITE) != 0 ? (uint32_t)EPOLLOUT : 0);
+    if (io->loop == NULL) {
+        return io_start(loop, io, fd, epoll, on_ready);
+    }
+    struct epoll_event event = {.events = epoll, .data.ptr = io};
+    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
 }
 
 void loop_io_stop(struct loop_io *io)

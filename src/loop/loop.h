@@ -59,6 +59,11 @@ int loop_io_start(struct loop *loop, struct loop_io *io, int fd, loop_io_fn *on_
  * kernel wakes only one of them. Reading edges only. */
 int loop_io_start_exclusive(struct loop *loop, struct loop_io *io, int fd, loop_io_fn *on_ready);
 
+/* Watch for `events` (LOOP_READ, LOOP_WRITE) as long as they last, level-triggered: for libraries
+ * that do not read until EAGAIN. Again with other events changes them. 0 or a negative errno. */
+int loop_io_start_level(struct loop *loop, struct loop_io *io, int fd, unsigned events,
+                        loop_io_fn *on_ready);
+
 /* End the watch; call before the descriptor is closed. Harmless on a stopped one. */
 void loop_io_stop(struct loop_io *io);
 

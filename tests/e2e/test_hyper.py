@@ -119,7 +119,7 @@ def test_big_body_both_ways(server):
 
 def test_idle_connections_cost_nothing(server):
     """Adaptive write readiness: 100 idle connections, and the guest sleeps (WasmEdge: 100 %)."""
-    check_idle(server, server.address, GREETING)
+    check_idle(server)
 
 
 def test_idle_server_still_wakes(server):
@@ -136,7 +136,7 @@ def test_idle_server_still_wakes(server):
 def test_descriptors_run_out(hythe, guest):
     """Accepting under EMFILE neither ends the server nor makes it deaf."""
     server = hythe.serve_own(guest("hyper_server"), max_files=64)
-    check_file_limit(server, server.address, GREETING)
+    check_file_limit(server, GREETING)
 
 
 def test_level_triggered_on_request(hythe, guest):

@@ -161,9 +161,9 @@ void files_assert_faults(struct fake_files *x, const struct func_table *table, c
                          int64_t *args, unsigned pointer, uint32_t size)
 {
     const uint32_t addresses[] = {
-        FAKE_MEMORY_LEN - size + 1,                  /* one byte too far */
-        FAKE_MEMORY_LEN,                             /* just behind the end */
-        UINT32_MAX - size + 1,                       /* ends at 2^32 less one */
+        FAKE_MEMORY_LEN - size + 1,                   /* one byte too far */
+        FAKE_MEMORY_LEN,                              /* just behind the end */
+        UINT32_MAX - size + 1,                        /* ends at 2^32 less one */
         (uint32_t)(UINT64_C(0x100000000) - size / 2), /* wraps past 2^32 to the start */
         UINT32_MAX,
     };

@@ -152,14 +152,10 @@ static void checks_every_pointer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_directory_has_these_bytes),
-        TEST(a_file_has_these_bytes),
-        TEST(only_a_terminal_is_one),
-        TEST(append_can_be_switched),
-        TEST(other_flags_only_as_they_are),
-        TEST(a_shared_description_keeps_its_flags),
-        TEST(rights_are_taken_and_ignored),
-        TEST(checks_every_pointer),
+        TEST(a_directory_has_these_bytes),  TEST(a_file_has_these_bytes),
+        TEST(only_a_terminal_is_one),       TEST(append_can_be_switched),
+        TEST(other_flags_only_as_they_are), TEST(a_shared_description_keeps_its_flags),
+        TEST(rights_are_taken_and_ignored), TEST(checks_every_pointer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,8 +13,7 @@
 static int32_t pread_at(struct fake_files *x, uint32_t fd, uint64_t offset, uint32_t len)
 {
     fake_iov(x->f, FILES_IOV, FILES_BUF, len);
-    return fake_call(x->f, &preview1_fd, "fd_pread", fd, FILES_IOV, 1, (int64_t)offset,
-                     FILES_OUT);
+    return fake_call(x->f, &preview1_fd, "fd_pread", fd, FILES_IOV, 1, (int64_t)offset, FILES_OUT);
 }
 
 static void reads_at_an_offset(void **state)

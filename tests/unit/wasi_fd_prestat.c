@@ -72,8 +72,7 @@ static void a_listener_has_tag_1_and_no_name(void **state)
     assert_int_equal(fake_u8(x->f, FILES_BUF + WASI_FILESTAT_FILETYPE), FILETYPE_SOCKET_STREAM);
     assert_int_equal(fake_u64(x->f, FILES_BUF + WASI_FILESTAT_INO), 0);
     assert_int_equal(fake_call(x->f, &preview1_fd, "fd_seek", fd, 0, 0, FILES_OUT), WASI_ESPIPE);
-    assert_int_equal(fake_call(x->f, &preview1_file, "fd_filestat_set_size", fd, 0),
-                     WASI_EINVAL);
+    assert_int_equal(fake_call(x->f, &preview1_file, "fd_filestat_set_size", fd, 0), WASI_EINVAL);
     assert_int_equal(files_on_path(x, "path_unlink_file", fd, "x"), WASI_ENOTDIR);
 }
 

@@ -10,8 +10,7 @@
 static int32_t pwrite_at(struct fake_files *x, uint32_t fd, uint64_t offset, const char *text)
 {
     fake_iov(x->f, FILES_IOV, FILES_BUF, fake_text(x->f, FILES_BUF, text));
-    return fake_call(x->f, &preview1_fd, "fd_pwrite", fd, FILES_IOV, 1, (int64_t)offset,
-                     FILES_OUT);
+    return fake_call(x->f, &preview1_fd, "fd_pwrite", fd, FILES_IOV, 1, (int64_t)offset, FILES_OUT);
 }
 
 static void writes_at_an_offset(void **state)
@@ -30,8 +29,7 @@ static void goes_to_the_offset_in_append_mode(void **state)
     struct fake_files *x = *state;
     uint32_t fd = 0;
     files_host_write(x, "in/file", "abcdef");
-    assert_int_equal(
-        files_try_open(x, FILES_IN, "file", 0, FILES_WRITE, FDFLAG_APPEND, &fd), 0);
+    assert_int_equal(files_try_open(x, FILES_IN, "file", 0, FILES_WRITE, FDFLAG_APPEND, &fd), 0);
     assert_int_equal(pwrite_at(x, fd, 1, "X"), 0);
     assert_int_equal(files_write(x, fd, "end"), 0); /* still appends */
     files_host_assert(x, "in/file", "aXcdefend");

@@ -25,7 +25,10 @@ static void scatters_into_iovecs(void **state)
     fake_iov(x->f, FILES_IOV + 16, FILES_BUF + 8, 10);
     assert_int_equal(fake_call(x->f, &preview1_fd, "fd_read", fd, FILES_IOV, 3, FILES_OUT), 0);
     assert_int_equal(fake_u32(x->f, FILES_OUT), 8);
-    fake_assert_bytes(x->f, FILES_BUF, "abc\xcc\xcc\xcc\xcc\xcc" "defgh\xcc", 14);
+    fake_assert_bytes(x->f, FILES_BUF,
+                      "abc\xcc\xcc\xcc\xcc\xcc"
+                      "defgh\xcc",
+                      14);
     assert_int_equal(files_read(x, fd, 10), 0);
     assert_int_equal(fake_u32(x->f, FILES_OUT), 0);
 }
@@ -62,9 +65,11 @@ static void may_read_over_its_own_iovecs(void **state)
     uint32_t fd = files_open(x, FILES_IN, "file", 0, FILES_READ);
     fake_iov(x->f, FILES_IOV, FILES_IOV, 16);
     fake_iov(x->f, FILES_IOV + 8, FILES_IOV + 16, 3);
-    assert_int_equal(fake_call(x->f, &preview1_fd, "fd_read", fd, FILES_IOV, 2, FILES_IOV + 4),
-                     0);
-    fake_assert_bytes(x->f, FILES_IOV, "0123\x13\0\0\0" "89abcdefXYZ", 19);
+    assert_int_equal(fake_call(x->f, &preview1_fd, "fd_read", fd, FILES_IOV, 2, FILES_IOV + 4), 0);
+    fake_assert_bytes(x->f, FILES_IOV,
+                      "0123\x13\0\0\0"
+                      "89abcdefXYZ",
+                      19);
 }
 
 static void takes_1024_iovecs(void **state)
@@ -113,8 +118,8 @@ static void waits_for_a_pipe(void **state)
         assert_int_equal(x->f->waits, 1);
         assert_int_equal(fake_u32(x->f, FILES_OUT), 4);
         fake_assert_bytes(x->f, FILES_BUF, "late", 4);
-        assert_int_equal(
-            fake_begin(x->f, &preview1_fd, "fd_read", fd, FILES_IOV, 1, FILES_OUT), CALL_WAIT);
+        assert_int_equal(fake_begin(x->f, &preview1_fd, "fd_read", fd, FILES_IOV, 1, FILES_OUT),
+                         CALL_WAIT);
         close(writer);
         assert_int_equal(fake_finish(x->f), 0);
         assert_int_equal(fake_u32(x->f, FILES_OUT), 0); /* the end */
@@ -126,8 +131,7 @@ static void says_again_when_asked_not_to_wait(void **state)
     struct fake_files *x = *state;
     int writer = -1;
     uint32_t fd = pipe_for_guest(x, FILE_OWN, &writer);
-    assert_int_equal(fake_call(x->f, &preview1_fd, "fd_fdstat_set_flags", fd, FDFLAG_NONBLOCK),
-                     0);
+    assert_int_equal(fake_call(x->f, &preview1_fd, "fd_fdstat_set_flags", fd, FDFLAG_NONBLOCK), 0);
     assert_int_equal(files_read(x, fd, 8), WASI_EAGAIN);
     assert_int_equal(write(writer, "x", 1), 1);
     assert_int_equal(files_read(x, fd, 8), 0);

@@ -74,8 +74,8 @@ static void renumber_moves_preopens_and_their_marks(void **state)
     assert_int_equal(fake_call(x->f, &preview1_fd, "fd_prestat_get", FILES_IN, FILES_OUT), 0);
     assert_int_equal(fake_call(x->f, &preview1_fd, "fd_prestat_get", FILES_RO, FILES_OUT),
                      WASI_EBADF);
-    assert_int_equal(
-        fake_call(x->f, &preview1_fd, "fd_prestat_dir_name", FILES_IN, FILES_BUF, 3), 0);
+    assert_int_equal(fake_call(x->f, &preview1_fd, "fd_prestat_dir_name", FILES_IN, FILES_BUF, 3),
+                     0);
     fake_assert_bytes(x->f, FILES_BUF, "/ro", 3);
 }
 
@@ -84,12 +84,9 @@ static void renumber_moves_preopens_and_their_marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(close_frees_the_number),
-        TEST(close_works_on_preopens),
-        TEST(renumber_replaces_what_was_there),
-        TEST(renumber_to_itself_changes_nothing),
-        TEST(renumber_wants_both_open),
-        TEST(renumber_moves_preopens_and_their_marks),
+        TEST(close_frees_the_number),           TEST(close_works_on_preopens),
+        TEST(renumber_replaces_what_was_there), TEST(renumber_to_itself_changes_nothing),
+        TEST(renumber_wants_both_open),         TEST(renumber_moves_preopens_and_their_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

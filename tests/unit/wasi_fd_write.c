@@ -58,8 +58,7 @@ static void appends(void **state)
     struct fake_files *x = *state;
     uint32_t fd = 0;
     files_host_write(x, "in/log", "one ");
-    assert_int_equal(
-        files_try_open(x, FILES_IN, "log", 0, FILES_WRITE, FDFLAG_APPEND, &fd), 0);
+    assert_int_equal(files_try_open(x, FILES_IN, "log", 0, FILES_WRITE, FDFLAG_APPEND, &fd), 0);
     assert_int_equal(files_write(x, fd, "two "), 0);
     files_host_write(x, "in/log", "three ");
     assert_int_equal(files_write(x, fd, "four"), 0);
@@ -77,8 +76,8 @@ static void check_full_pipe(struct fake_files *x, int io)
     uint32_t fd = files_insert(x, ends[1], O_WRONLY, io);
     fake_iov(x->f, FILES_IOV, FILES_BUF, CHUNK);
     for (int i = 0; i < PIPE_LEN / CHUNK; i++) {
-        assert_int_equal(
-            fake_begin(x->f, &preview1_fd, "fd_write", fd, FILES_IOV, 1, FILES_OUT), 0);
+        assert_int_equal(fake_begin(x->f, &preview1_fd, "fd_write", fd, FILES_IOV, 1, FILES_OUT),
+                         0);
         assert_int_equal(fake_u32(x->f, FILES_OUT), CHUNK);
     }
     fake_iov(x->f, FILES_IOV, FILES_BUF, 20000); /* more than one piece */
@@ -111,8 +110,7 @@ static void says_again_when_asked_not_to_wait(void **state)
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
     uint32_t fd = files_insert(x, ends[1], O_WRONLY, FILE_OWN);
-    assert_int_equal(fake_call(x->f, &preview1_fd, "fd_fdstat_set_flags", fd, FDFLAG_NONBLOCK),
-                     0);
+    assert_int_equal(fake_call(x->f, &preview1_fd, "fd_fdstat_set_flags", fd, FDFLAG_NONBLOCK), 0);
     fake_iov(x->f, FILES_IOV, 0, FAKE_MEMORY_LEN);
     int32_t e = 0;
     for (int i = 0; i < 100 && e == 0; i++) {

@@ -3,6 +3,7 @@
  *
  * Output addresses are checked before anything happens, so that no byte is read or written for a
  * call that then fails. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -175,6 +176,7 @@ static int32_t fd_tell(struct call *call)
 /* Runs of rights by bit number: all from `first` to `last`. */
 static uint64_t rights_between(unsigned first, unsigned last)
 {
+    assert(first <= last && last < 63);
     return ((UINT64_C(1) << (last + 1)) - 1) & ~((UINT64_C(1) << first) - 1);
 }
 

@@ -1,5 +1,6 @@
 /* What a file is and holds beside its bytes: fd_filestat_*, fd_advise, fd_allocate, fd_sync,
  * fd_datasync, fd_readdir. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -135,6 +136,7 @@ struct listing {
 
 static void listing_append(struct listing *listing, const void *bytes, uint32_t len)
 {
+    assert(listing->used <= listing->len);
     uint32_t free_len = listing->len - listing->used;
     uint32_t part = len < free_len ? len : free_len;
     if (part > 0) {

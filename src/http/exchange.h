@@ -1,0 +1,116 @@
+/* The insides of the client and its exchanges, for http/client.c and http/exchange*.c only. */
+#ifndef HYTHE_HTTP_EXCHANGE_H
+#define HYTHE_HTTP_EXCHANGE_H
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "base/strings.h"
+#include "http/client.h"
+#include "http/curl.h"
+#include "http/url.h"
+#include "net/names.h"
+
+struct http_client {
+    struct http_client_options options; /* its strings are owned */
+    struct curl_library curl;
+    CURLM *multi;            /* owned */
+    CURL *spare;             /* owned: one reset handle, for the next exchange; or NULL */
+    struct loop_timer timer; /* libcurl's own */
+    struct list exchanges;
+    struct list sockets;
+};
+
+enum { EXCHANGE_ADDRESSES_MAX = 16 };
+
+enum exchange_state {
+    EXCHANGE_RESOLVING,
+    EXCHANGE_RUNNING, /* with libcurl */
+    EXCHANGE_DONE,
+};
+
+/* Where a header stands in the head's bytes. */
+struct header_place {
+    uint32_t name;
+    uint32_t name_len;
+    uint32_t value;
+    uint32_t value_len;
+};
+
+struct http_exchange {
+    struct list node;
+    struct http_client *client; /* borrowed */
+    enum exchange_state state;
+    enum http_error error;
+    struct loop_deferred notify;
+    struct loop_deferred resume; /* lets a held-back peer go on */
+    http_event_fn *on_event;
+    void *context;
+
+    /* The request, as it is for the present hop. */
+    struct http_url url;
+    char *method;           /* owned */
+    struct strings headers; /* "Name: value" */
+    struct buffer body;
+    uint32_t hops; /* redirects followed */
+    struct names_query *query;
+    struct net_address addresses[EXCHANGE_ADDRESSES_MAX];
+    uint32_t address_count;
+    bool was_denied; /* some address was refused */
+
+    CURL *easy;                /* owned; NULL while resolving the first time */
+    bool is_added;             /* to the multi */
+    struct curl_slist *header_list; /* owned */
+    struct curl_slist *resolve_list; /* owned */
+
+    /* The response. */
+    uint16_t status;
+    bool has_head;
+    bool is_redirect; /* its body is dropped, and its end begins the next hop */
+    struct buffer head;
+    struct header_place *places; /* owned */
+    uint32_t place_count;
+    uint32_t place_cap;
+    struct buffer data;
+    size_t taken;        /* bytes of `data` already read */
+    uint64_t body_bytes; /* received in all */
+    bool is_held_back;
+    struct loop_timer quiet; /* first byte, then between bytes */
+};
+
+/* exchange.c: libcurl is done with it. */
+void exchange_on_done(struct http_exchange *exchange, CURLcode code);
+
+/* exchange_easy.c: prepare the handle for the present hop and hand it to libcurl. */
+enum http_error exchange_start_easy(struct http_exchange *exchange);
+
+/* exchange_easy.c: take the handle back from libcurl. */
+void exchange_stop_easy(struct http_exchange *exchange);
+
+/* exchange_head.c: one line of the head; gives false when it is too large or without memory. */
+bool exchange_add_line(struct http_exchange *exchange, struct span line);
+
+/* exchange_head.c: forget the head, for an interim response or the next hop. */
+void exchange_clear_head(struct http_exchange *exchange);
+
+/* exchange_head.c: the first value of a header, given in lower case; len 0 and NULL without one. */
+struct span exchange_find_header(const struct http_exchange *exchange, const char *name);
+
+/* exchange.c: the head is complete. */
+void exchange_on_head(struct http_exchange *exchange);
+
+/* exchange.c: bytes of the body have come. False ends the transfer. */
+bool exchange_take_data(struct http_exchange *exchange, struct span bytes);
+
+/* redirect.c: whether the response just received leads elsewhere; rewrites the request for it.
+ * HTTP_OK, or why the redirect cannot be followed. */
+bool exchange_leads_elsewhere(struct http_exchange *exchange);
+enum http_error exchange_follow(struct http_exchange *exchange);
+
+/* request.c: copy and check a request. */
+enum http_error exchange_set_request(struct http_exchange *exchange,
+                                     const struct http_request *request);
+
+/* request.c: does "Name: value" have that name, in lower case? */
+bool request_line_is(const char *line, const char *name);
+
+#endif

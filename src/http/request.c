@@ -1,0 +1,155 @@
+/* Copying and checking what a guest asks for. See exchange.h.
+ *
+ * A guest may set any header but those that belong to the connection and its framing: they are the
+ * host's, or one guest could desynchronise a connection that a later request uses. Host must name
+ * the authority of the URL, which is what the policy has judged. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/container.h"
+#include "base/num.h"
+#include "http/exchange.h"
+
+enum { METHOD_MAX = 64, HEADERS_MAX = 1024, HEADERS_BYTES_MAX = 256 << 10 };
+
+/* Left out of what is sent; libcurl writes its own. */
+static const char *const framing[] = {
+    "connection", "keep-alive",          "proxy-connection", "te",
+    "trailer",    "transfer-encoding",   "upgrade",          "expect",
+    "http2-settings", "proxy-authenticate",
+};
+
+/* RFC 9110 5.6.2 */
+static bool is_token(struct span text)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (!isalnum(c) && (c == '\0' || strchr(others, c) == NULL)) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+static bool is_value(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_name(struct span name, const char *text)
+{
+    return name.len == strlen(text) &&
+           strncasecmp((const char *)name.data, text, name.len) == 0;
+}
+
+bool request_line_is(const char *line, const char *name)
+{
+    size_t len = strlen(name);
+    return strncasecmp(line, name, len) == 0 && line[len] == ':';
+}
+
+static bool is_framing(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(framing); i++) {
+        if (is_name(name, framing[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The authority, with or without the port. */
+static bool is_own_host(const struct http_exchange *exchange, struct span value)
+{
+    char text[512];
+    const struct http_target *target = &exchange->url.target;
+    bool is_v6 = strchr(target->host, ':') != NULL;
+    (void)snprintf(text, sizeof text, is_v6 ? "[%s]:%u" : "%s:%u", target->host, target->port);
+    if (is_name(value, text)) {
+        return true;
+    }
+    *strrchr(text, ':') = '\0';
+    return is_name(value, text);
+}
+
+/* Does the guest declare the length that its body has? */
+static bool is_own_length(const struct http_exchange *exchange, struct span value)
+{
+    char text[24];
+    uint64_t len = 0;
+    if (value.len == 0 || value.len >= sizeof text) {
+        return false;
+    }
+    memcpy(text, value.data, value.len);
+    text[value.len] = '\0';
+    return num_parse_u64(text, UINT64_MAX, &len) == 0 && len == exchange->body.len;
+}
+
+static enum http_error add_header(struct http_exchange *exchange, const struct http_header *header)
+{
+    char *line = NULL;
+    if (!is_token(header->name) || !is_value(header->value)) {
+        return HTTP_BAD_HEADER;
+    }
+    if (is_name(header->name, "host")) {
+        return is_own_host(exchange, header->value) ? HTTP_OK : HTTP_BAD_HEADER;
+    }
+    if (is_name(header->name, "content-length")) {
+        return is_own_length(exchange, header->value) ? HTTP_OK : HTTP_BAD_HEADER;
+    }
+    if (is_framing(header->name)) {
+        return HTTP_OK;
+    }
+    if (asprintf(&line, header->value.len > 0 ? "%.*s: %.*s" : "%.*s;%.*s", (int)header->name.len,
+                 (const char *)header->name.data, (int)header->value.len,
+                 (const char *)header->value.data) < 0) {
+        return HTTP_NO_MEMORY;
+    }
+    int r = strings_add(&exchange->headers, line);
+    free(line);
+    return r < 0 ? HTTP_NO_MEMORY : HTTP_OK;
+}
+
+static enum http_error add_headers(struct http_exchange *exchange,
+                                   const struct http_request *request)
+{
+    size_t bytes = 0;
+    if (request->header_count > HEADERS_MAX) {
+        return HTTP_BAD_HEADER;
+    }
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        const struct http_header *header = &request->headers[i];
+        bytes += header->name.len + header->value.len;
+        if (bytes > HEADERS_BYTES_MAX) {
+            return HTTP_BAD_HEADER;
+        }
+        enum http_error error = add_header(exchange, header);
+        if (error != HTTP_OK) {
+            return error;
+        }
+    }
+    return HTTP_OK;
+}
+
+enum http_error exchange_set_request(struct http_exchange *exchange,
+                                     const struct http_request *request)
+{
+    struct span method = request->method;
+    if (method.len > METHOD_MAX || !is_token(method) || is_name(method, "CONNECT")) {
+        return HTTP_BAD_METHOD;
+    }
+    exchange->method = strndup((const char *)method.data, method.len);
+    if (exchange->method == NULL || buffer_append(&exchange->body, request->body) < 0) {
+        return HTTP_NO_MEMORY;
+    }
+    return add_headers(exchange, request);
+}

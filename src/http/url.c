@@ -1,0 +1,141 @@
+/* URLs. See url.h. */
+#include "http/url.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+
+enum { URL_MAX = 64 << 10, PARSE_FLAGS = CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME };
+
+static enum http_error from_code(CURLUcode code)
+{
+    return code == CURLUE_OUT_OF_MEMORY ? HTTP_NO_MEMORY : HTTP_BAD_URL;
+}
+
+static bool has_control(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < ' ' || text.data[i] == 0x7f || text.data[i] == '\\') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum http_error set_text(const struct curl_library *curl, struct http_url *url,
+                                struct span text, const struct http_url *base)
+{
+    if (text.len == 0 || text.len > URL_MAX || has_control(text)) {
+        return HTTP_BAD_URL;
+    }
+    url->handle = curl->url();
+    char *copy = strndup((const char *)text.data, text.len);
+    CURLUcode code = url->handle == NULL || copy == NULL ? CURLUE_OUT_OF_MEMORY : CURLUE_OK;
+    if (code == CURLUE_OK && base != NULL) {
+        code = curl->url_set(url->handle, CURLUPART_URL, base->url, PARSE_FLAGS);
+    }
+    if (code == CURLUE_OK) {
+        code = curl->url_set(url->handle, CURLUPART_URL, copy, PARSE_FLAGS);
+    }
+    free(copy);
+    return code == CURLUE_OK ? HTTP_OK : from_code(code);
+}
+
+/* Give the host in lower case and punycode, without the brackets of an IPv6 address. */
+static enum http_error get_host(const struct curl_library *curl, struct http_url *url)
+{
+    char *zone = NULL;
+    if (curl->url_get(url->handle, CURLUPART_ZONEID, &zone, 0) == CURLUE_OK) {
+        curl->free(zone);
+        return HTTP_BAD_URL; /* an interface of the host's is no business of a guest */
+    }
+    char *host = NULL;
+    CURLUcode code = curl->url_get(url->handle, CURLUPART_HOST, &host, CURLU_PUNYCODE);
+    if (code != CURLUE_OK) {
+        return from_code(code);
+    }
+    for (char *at = host; *at != '\0'; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    code = curl->url_set(url->handle, CURLUPART_HOST, host, 0);
+    size_t len = strlen(host);
+    bool is_bracketed = len > 2 && host[0] == '[' && host[len - 1] == ']';
+    url->host = is_bracketed ? strndup(host + 1, len - 2) : strdup(host);
+    curl->free(host);
+    if (code != CURLUE_OK) {
+        return from_code(code);
+    }
+    if (url->host == NULL) {
+        return HTTP_NO_MEMORY;
+    }
+    return url->host[0] == '\0' ? HTTP_BAD_URL : HTTP_OK;
+}
+
+static enum http_error get_port(const struct curl_library *curl, struct http_url *url)
+{
+    char *port = NULL;
+    uint64_t value = 0;
+    CURLUcode code = curl->url_get(url->handle, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+    if (code != CURLUE_OK) {
+        return from_code(code);
+    }
+    int r = num_parse_u64(port, UINT16_MAX, &value);
+    curl->free(port);
+    if (r < 0 || value == 0) {
+        return HTTP_BAD_URL;
+    }
+    url->target.port = (uint16_t)value;
+    return HTTP_OK;
+}
+
+static enum http_error get_parts(const struct curl_library *curl, struct http_url *url)
+{
+    CURLUcode code = curl->url_get(url->handle, CURLUPART_SCHEME, &url->scheme, 0);
+    if (code != CURLUE_OK) {
+        return from_code(code);
+    }
+    if (strcmp(url->scheme, "http") != 0 && strcmp(url->scheme, "https") != 0) {
+        return HTTP_BAD_SCHEME;
+    }
+    enum http_error error = get_host(curl, url);
+    if (error == HTTP_OK) {
+        error = get_port(curl, url);
+    }
+    if (error != HTTP_OK) {
+        return error;
+    }
+    (void)curl->url_set(url->handle, CURLUPART_FRAGMENT, NULL, 0); /* removing cannot fail */
+    code = curl->url_get(url->handle, CURLUPART_URL, &url->url, 0);
+    if (code != CURLUE_OK) {
+        return from_code(code);
+    }
+    url->target.url = url->url;
+    url->target.scheme = url->scheme;
+    url->target.host = url->host;
+    return HTTP_OK;
+}
+
+enum http_error http_url_parse(const struct curl_library *curl, struct span text,
+                               const struct http_url *base, struct http_url *ret_url)
+{
+    *ret_url = (struct http_url){0};
+    enum http_error error = set_text(curl, ret_url, text, base);
+    return error == HTTP_OK ? get_parts(curl, ret_url) : error;
+}
+
+void http_url_done(const struct curl_library *curl, struct http_url *url)
+{
+    if (url->handle != NULL) {
+        curl->url_cleanup(url->handle);
+    }
+    if (url->url != NULL) {
+        curl->free(url->url);
+    }
+    if (url->scheme != NULL) {
+        curl->free(url->scheme);
+    }
+    free(url->host);
+    *url = (struct http_url){0};
+}
