@@ -10,6 +10,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PRIORITY = -10  # where we may: what else runs on the machine then disturbs less
+ALL_CPUS = os.sched_getaffinity(0)
 _libc = ctypes.CDLL(None)
 _children = []
 
@@ -36,19 +37,19 @@ def _raise_priority():
         pass  # a container may refuse it, and a kernel need not have the file
 
 
-def _born(cpu):
+def _born(cpus):
     # Ends the child even when we are killed and can clean up nothing.
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     _raise_priority()
-    if cpu is not None:
-        os.sched_setaffinity(0, {cpu})
+    if cpus is not None:
+        os.sched_setaffinity(0, cpus)
 
 
-def start(command, cpu=None, **options):
-    """Start a child in a session of its own, pinned to `cpu` if one is given."""
+def start(command, cpus=None, **options):
+    """Start a child in a session of its own, pinned to `cpus` if given."""
     child = subprocess.Popen([str(word) for word in command], start_new_session=True,
                              stdin=subprocess.DEVNULL, text=True,
-                             preexec_fn=lambda: _born(cpu), **options)
+                             preexec_fn=lambda: _born(cpus), **options)
     _children.append(child)
     return child
 
@@ -72,9 +73,9 @@ def end_all():
         end(child)
 
 
-def run(command, timeout_s, cpu=None, **options):
+def run(command, timeout_s, cpus=None, **options):
     """Run to the end and return stdout; anything but exit status 0 is a Failure."""
-    child = start(command, cpu, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    child = start(command, cpus, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
     try:
         out, err = child.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired as expired:

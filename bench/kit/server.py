@@ -40,7 +40,7 @@ def _port_of(child):
 
 @contextmanager
 def _serve(command, setting, **options):
-    child = process.start(command, setting.server_cpu, stdout=subprocess.PIPE, **options)
+    child = process.start(command, setting.server_cpus, stdout=subprocess.PIPE, **options)
     try:
         server = Server(child, _port_of(child))
         fetch(server)
@@ -163,7 +163,7 @@ def load(server, setting, seconds, connection_count=8):
     before_ns = process.cpu_ns(server.pid)
     start_s = time.monotonic()
     out = process.run(["wrk", "-t1", f"-c{connection_count}", f"-d{seconds}s",
-                       f"http://127.0.0.1:{server.port}/"], seconds + 30, setting.client_cpu)
+                       f"http://127.0.0.1:{server.port}/"], seconds + 30, setting.client_cpus)
     elapsed_s = time.monotonic() - start_s
     spent_ns = process.cpu_ns(server.pid) - before_ns
     requests = re.search(r"(\d+) requests in ", out)

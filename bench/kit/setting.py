@@ -23,10 +23,10 @@ class Setting:
         self.guests = Path(os.environ.get("HYTHE_GUESTS_OUT", root / "build/guests"))
         self.cache = scratch / "cache"
         self.cache.mkdir(mode=0o700)
-        cpus = sorted(os.sched_getaffinity(0))
+        cpus = sorted(process.ALL_CPUS)
         self.is_pinned = len(cpus) > 1
-        self.server_cpu = cpus[0] if self.is_pinned else None
-        self.client_cpu = cpus[1] if self.is_pinned else None
+        self.server_cpus = {cpus[0]} if self.is_pinned else None
+        self.client_cpus = {cpus[1]} if self.is_pinned else None
         self.has_priority = process.may_raise_priority()
 
     def check(self):
@@ -37,7 +37,7 @@ class Setting:
                 raise Missing(f"{tool} is missing: apt install {package}")
         # The tables are about a busy server on one processor and its client on another one.
         if self.is_pinned:
-            os.sched_setaffinity(0, {self.client_cpu})
+            os.sched_setaffinity(0, self.client_cpus)
 
     def pick(self, full, quick):
         return quick if self.quick else full

@@ -12,7 +12,7 @@ OFTEN = 50  # rarer calls are summed only
 
 def _ns(setting, *command):
     """The figure that the guest prints: '... N ns a turn'."""
-    out = process.run(setting.run_command(*command, options=["--net"]), RUN_S, setting.server_cpu)
+    out = process.run(setting.run_command(*command, options=["--net"]), RUN_S, setting.server_cpus)
     found = re.search(r"(\d+) ns a (turn|poll)", out)
     if found is None:
         raise process.Failure(f"{command[0]} printed no time: {out!r}")

@@ -1,35 +1,40 @@
 """From start to exit of a command."""
-import os
+import json
 import re
 import subprocess
-import time
+import sys
+from pathlib import Path
 from statistics import median
 
 from kit import process, report
 
 TARGET_MS = 15
 PARTS = ("engine", "read", "module", "guest", "run")
+SPAWN_TIMES = Path(__file__).resolve().parent.parent / "kit/spawn_times.py"
+HELLO, TRUE, VERSION = "hythe run hello.wasm", "/bin/true", "hythe --version"
 
 
-def _spawn_ms(command, sink):
-    actions = [(os.POSIX_SPAWN_DUP2, sink, fd) for fd in (1, 2)]
-    start_ns = time.perf_counter_ns()
-    pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
-    _, status, _ = os.wait4(pid, 0)
-    spent_ms = (time.perf_counter_ns() - start_ns) / 1e6
-    if status != 0:
-        raise process.Failure(f"{os.path.basename(command[0])} ended with status {status:#x}")
-    return spent_ms
+def _words(command):
+    return [str(word) for word in command]
+
+
+def _spawn_times(commands, runs):
+    """{name: [ms, ...]} of commands run in turn. Not pinned: what a user at a shell waits for."""
+    texts = [json.dumps(_words(command)) for command in commands.values()]
+    out = process.run([sys.executable, SPAWN_TIMES, runs, *texts], timeout_s=60 + runs,
+                      cpus=process.ALL_CPUS)
+    return dict(zip(commands, map(json.loads, out.splitlines())))
 
 
 def _breakdown(setting, runs):
     """Medians of the parts that `--timing` prints, or nothing when it is not known."""
     parts = {}
     for _ in range(runs):
-        child = subprocess.run([str(word) for word in
-                                setting.run_command("hello", options=["--timing"])],
-                               capture_output=True, text=True, timeout=20, check=False)
-        line = re.search(r"timing: (.*)", child.stderr)
+        child = process.start(setting.run_command("hello", options=["--timing"]),
+                              process.ALL_CPUS, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        _, err = child.communicate(timeout=20)
+        process.end(child)
+        line = re.search(r"timing: (.*)", err)
         if child.returncode != 0 or line is None:
             return {}
         for part, ms in re.findall(r"(\w+) ([\d.]+) ms", line.group(1)):
@@ -41,23 +46,11 @@ def start(setting):
     """hythe run of a cached C hello, start to exit."""
     runs = setting.pick(50, 15)
     setting.warm("hello")
-    hello = [str(word) for word in setting.run_command("hello")]
-    yardstick = ["/bin/true"]
-    version = [str(setting.hythe), "--version"]
-    spent = {"hythe run hello.wasm": [], "/bin/true": [], "hythe --version": []}
-    # Not pinned: what a user at a shell waits for. Other threads may use another processor.
-    pinned = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(range(os.cpu_count())))
-    try:
-        with open(os.devnull, "w", encoding="ascii") as sink:
-            for _ in range(runs):
-                for name, command in zip(spent, (hello, yardstick, version)):
-                    spent[name].append(_spawn_ms(command, sink.fileno()))
-        parts = _breakdown(setting, runs)
-    finally:
-        os.sched_setaffinity(0, pinned)
+    spent = _spawn_times({HELLO: setting.run_command("hello"), TRUE: ["/bin/true"],
+                          VERSION: [setting.hythe, "--version"]}, runs)
+    parts = _breakdown(setting, runs)
 
-    whole_ms, true_ms = median(spent["hythe run hello.wasm"]), median(spent["/bin/true"])
+    whole_ms, true_ms = median(spent[HELLO]), median(spent[TRUE])
     map_ms = parts.get("engine", 0) + parts.get("module", 0)
     bound_ms = 2 * true_ms + map_ms
     details = (f"### start\n\n{runs} runs of each in turn, from `posix_spawn` to `wait4`, module "

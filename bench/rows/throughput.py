@@ -6,7 +6,7 @@ from kit import process, report, server
 
 def _compare(setting, guest, twin):
     """Rounds on both servers in turn, in changing order, so that drift hits both."""
-    seconds, pairs = setting.pick(4, 1), setting.pick(5, 3)
+    seconds, pairs = setting.pick(2, 1), setting.pick(9, 3)
     rounds = []
     with server.serve_guest(setting, guest) as hosted, server.serve_native(setting, twin) as native:
         if server.fetch(hosted) != server.fetch(native):

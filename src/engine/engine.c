@@ -17,10 +17,30 @@ enum {
 
 _Static_assert(__builtin_strcmp(ENGINE_VERSION, WASMTIME_VERSION) == 0, "engine.h tells the truth");
 
+/* Wasmtime lists causes one per line, under a heading: make them a chain on one line. */
+static size_t fold_lines(char *text, size_t len)
+{
+    size_t kept = 0;
+    bool in_gap = false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n' || text[i] == ' ') {
+            in_gap = kept > 0;
+            continue;
+        }
+        if (in_gap) {
+            text[kept++] = ' ';
+            in_gap = false;
+        }
+        text[kept++] = text[i];
+    }
+    return kept;
+}
+
 int engine_take_error(struct error *err, int code, wasmtime_error_t *wasm_error)
 {
     wasm_byte_vec_t text;
     wasmtime_error_message(wasm_error, &text);
+    text.size = fold_lines(text.data, text.size);
     (void)error_set(err, code, "%.*s", (int)text.size, text.data);
     wasm_byte_vec_delete(&text);
     wasmtime_error_delete(wasm_error);

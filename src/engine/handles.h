@@ -22,7 +22,8 @@ struct module {
     uint32_t export_count;
 };
 
-/* Move a Wasmtime error into `err`, freeing it: `code` is the negative errno to return. */
+/* Move a Wasmtime error into `err`, as one line, freeing it: `code` is the negative errno to
+ * return. */
 int engine_take_error(struct error *err, int code, wasmtime_error_t *wasm_error);
 
 #endif

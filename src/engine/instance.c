@@ -82,8 +82,8 @@ static void find_memory(struct instance *instance, wasmtime_caller_t *caller, st
     call->memory_len = wasmtime_memory_data_size(instance->context, &memory);
 }
 
-static int32_t make_call(struct binding *binding, wasmtime_caller_t *caller,
-                         wasmtime_val_raw_t *values, bool is_begin)
+static struct call begin_call(struct binding *binding, wasmtime_caller_t *caller,
+                              wasmtime_val_raw_t *values)
 {
     struct instance *instance = binding->instance;
     struct call call = {
@@ -93,12 +93,19 @@ static int32_t make_call(struct binding *binding, wasmtime_caller_t *caller,
         .instance = instance,
     };
     find_memory(instance, caller, &call);
-    if (is_begin && instance->options.before_call != NULL) {
-        instance->options.before_call(&call);
+    return call;
+}
+
+static int32_t make_call(struct call *call, bool is_begin)
+{
+    const struct instance_options *options = &call->instance->options;
+    if (is_begin && options->before_call != NULL) {
+        options->before_call(call);
     }
-    int32_t answer = is_begin ? binding->func->begin(&call) : binding->func->finish(&call);
-    if (instance->options.after_call != NULL && (is_begin || answer != CALL_WAIT)) {
-        instance->options.after_call(&call, answer);
+    int32_t answer = is_begin ? call->func->begin(call) : call->func->finish(call);
+    bool is_over = answer != CALL_WAIT && answer != CALL_GUEST;
+    if (options->after_call != NULL && (is_over || (is_begin && answer == CALL_WAIT))) {
+        options->after_call(call, answer);
     }
     return answer;
 }
@@ -107,8 +114,9 @@ static wasm_trap_t *enter(void *env, wasmtime_caller_t *caller, wasmtime_val_raw
                           size_t count)
 {
     struct binding *binding = env;
+    struct call call = begin_call(binding, caller, values);
     (void)count; /* checked against the module's type when it was linked */
-    int32_t answer = make_call(binding, caller, values, true);
+    int32_t answer = make_call(&call, true);
     if (answer == CALL_TRAP) {
         return wasmtime_trap_new("ended by the host", strlen("ended by the host"));
     }
@@ -119,31 +127,38 @@ static wasm_trap_t *enter(void *env, wasmtime_caller_t *caller, wasmtime_val_raw
 }
 
 static int32_t step(struct binding *binding, wasmtime_caller_t *caller, wasmtime_val_raw_t *values,
-                    wasmtime_error_t **ret_trap, bool is_begin)
+                    struct hythe_step_out *out, bool is_begin)
 {
-    int32_t answer = make_call(binding, caller, values, is_begin);
-    if (answer == CALL_WAIT) {
+    struct call call = begin_call(binding, caller, values);
+    call.callee_result = out->result;
+    int32_t answer = make_call(&call, is_begin);
+    switch (answer) {
+    case CALL_WAIT:
         binding->instance->waiting = true;
         return HYTHE_STEP_WAIT;
-    }
-    if (answer == CALL_TRAP) {
-        *ret_trap = wasmtime_error_new("ended by the host");
+    case CALL_TRAP:
+        out->trap = wasmtime_error_new("ended by the host");
         return HYTHE_STEP_TRAP;
+    case CALL_GUEST:
+        out->callee = call.callee;
+        out->argument = call.callee_arg;
+        return HYTHE_STEP_CALL;
+    default:
+        values[0].i32 = answer;
+        return HYTHE_STEP_DONE;
     }
-    values[0].i32 = answer;
-    return HYTHE_STEP_DONE;
 }
 
 static int32_t step_begin(void *env, wasmtime_caller_t *caller, wasmtime_val_raw_t *values,
-                          wasmtime_error_t **ret_trap)
+                          struct hythe_step_out *out)
 {
-    return step(env, caller, values, ret_trap, true);
+    return step(env, caller, values, out, true);
 }
 
 static int32_t step_finish(void *env, wasmtime_caller_t *caller, wasmtime_val_raw_t *values,
-                           wasmtime_error_t **ret_trap)
+                           struct hythe_step_out *out)
 {
-    return step(env, caller, values, ret_trap, false);
+    return step(env, caller, values, out, false);
 }
 
 /* -- limits ----------------------------------------------------------------------------------- */
@@ -328,11 +343,16 @@ int instance_begin_new(struct instance *instance, struct error *err)
 static bool parse_value(char letter, const char *text, wasmtime_val_t *ret_value)
 {
     char *end = NULL;
+    long long wide = 0;
     errno = 0;
     switch (letter) {
     case 'i':
+        wide = strtoll(text, &end, 0);
         ret_value->kind = WASMTIME_I32;
-        ret_value->of.i32 = (int32_t)strtoll(text, &end, 0);
+        ret_value->of.i32 = (int32_t)wide;
+        if (wide < INT32_MIN || wide > UINT32_MAX) { /* both readings of 32 bits are meant */
+            return false;
+        }
         break;
     case 'I':
         ret_value->kind = WASMTIME_I64;
@@ -352,6 +372,18 @@ static bool parse_value(char letter, const char *text, wasmtime_val_t *ret_value
     return errno == 0 && end != text && *end == '\0';
 }
 
+static const char *type_name(char letter)
+{
+    switch (letter) {
+    case 'i':
+        return "32-bit number";
+    case 'I':
+        return "64-bit number";
+    default:
+        return "number";
+    }
+}
+
 static int parse_args(struct instance *instance, const struct module_export *export,
                       const char *const *args, uint32_t arg_count, struct error *err)
 {
@@ -362,8 +394,8 @@ static int parse_args(struct instance *instance, const struct module_export *exp
     }
     for (uint32_t i = 0; i < arg_count; i++) {
         if (!parse_value(export->params[i], args[i], &instance->values[i])) {
-            return error_set(err, -EINVAL, "argument %" PRIu32 " of %s, \"%s\", is no number",
-                             i + 1, export->name, args[i]);
+            return error_set(err, -EINVAL, "argument %" PRIu32 " of %s, \"%s\", is no %s", i + 1,
+                             export->name, args[i], type_name(export->params[i]));
         }
     }
     return 0;

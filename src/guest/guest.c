@@ -28,6 +28,46 @@ void guest_init(struct guest *guest, struct loop *loop)
     buffer_init(&guest->env, GUEST_TEXT_MAX);
     buffer_init(&guest->spare, SOCKET_HOLD_MAX);
     list_init(&guest->lingering);
+    list_init(&guest->extensions);
+}
+
+void guest_extend(struct guest *guest, struct guest_extension *extension)
+{
+    list_append(&guest->extensions, &extension->node);
+}
+
+struct guest_extension *guest_find_extension(struct guest *guest, const void *key)
+{
+    for (struct list *node = guest->extensions.next; node != &guest->extensions;
+         node = node->next) {
+        struct guest_extension *extension = container_of(node, struct guest_extension, node);
+        if (extension->key == key) {
+            return extension;
+        }
+    }
+    return NULL;
+}
+
+static void end_extensions(struct guest *guest)
+{
+    while (!list_empty(&guest->extensions)) {
+        struct guest_extension *extension =
+            container_of(guest->extensions.next, struct guest_extension, node);
+        list_remove(&extension->node);
+        extension->on_guest_done(extension);
+    }
+}
+
+int guest_names(struct guest *guest, struct names **ret_names)
+{
+    if (guest->names == NULL) {
+        int r = names_new(guest->loop, &guest->names);
+        if (r < 0) {
+            return r;
+        }
+    }
+    *ret_names = guest->names;
+    return 0;
 }
 
 void guest_done(struct guest *guest, int linger_ms)
@@ -38,6 +78,7 @@ void guest_done(struct guest *guest, int linger_ms)
         guest->wait.cancel = NULL;
     }
     guest_wait_end(guest);
+    end_extensions(guest);
     fd_table_done(&guest->fds);
     guest_socket_linger(guest, linger_ms);
     names_free(guest->names);

@@ -16,6 +16,7 @@
 #include "loop/loop.h"
 
 struct guest_socket;
+struct http_client;
 struct names;
 
 /* What the types of a guest's imports told the host about its dialect. */
@@ -27,6 +28,14 @@ enum guest_dialect_flags {
 enum guest_poll_mode { GUEST_POLL_LEVEL, GUEST_POLL_AUTO };
 
 enum { GUEST_REPORTS_MAX = 64 };
+
+/* State that an import module keeps for a guest beyond descriptors. Embedded in the module's own
+ * struct; on_guest_done releases that and is called when the guest ends. */
+struct guest_extension {
+    struct list node;
+    const void *key; /* whose it is: the address of something of the module's */
+    void (*on_guest_done)(struct guest_extension *extension);
+};
 
 /* What the parked guest waits for. A guest has one fiber, so it waits in one call at a time. */
 struct guest_wait {
@@ -69,6 +78,9 @@ struct guest {
     int broker_fd;             /* where sockets shared with other workers are asked for; -1 when
                                 * there are none; borrowed */
 
+    struct http_client *http;  /* the way out over HTTP, NULL without one; borrowed: the host's */
+    struct list extensions;    /* of struct guest_extension */
+
     bool has_exited;
     uint32_t exit_code;
 
@@ -96,6 +108,13 @@ void guest_done(struct guest *guest, int linger_ms);
 /* Append an argument, or an environment entry "KEY=value". 0, -ENOMEM or -EMSGSIZE. */
 int guest_add_arg(struct guest *guest, const char *text);
 int guest_add_env(struct guest *guest, const char *text);
+
+/* Attach a module's state, or find it: NULL when that module has attached none. */
+void guest_extend(struct guest *guest, struct guest_extension *extension);
+struct guest_extension *guest_find_extension(struct guest *guest, const void *key);
+
+/* The guest's resolver, made when first asked for. 0 or a negative errno. */
+int guest_names(struct guest *guest, struct names **ret_names);
 
 /* Tell the operator something about this guest: each line once, and GUEST_REPORTS_MAX in all. */
 void guest_report(struct guest *guest, const char *format, ...)

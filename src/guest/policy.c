@@ -33,11 +33,11 @@ struct policy_rule {
     enum rule_kind kind;
     uint16_t low_port;
     uint16_t high_port;
-    int family;                 /* RULE_RANGE: AF_INET or AF_INET6 */
-    unsigned bits;              /* RULE_RANGE */
-    uint8_t octets[16];         /* RULE_RANGE */
-    char *text;                 /* owned; a name in lower case without its last dot, or a path */
-    struct net_address *noted;  /* owned; RULE_NAME */
+    int family;                /* RULE_RANGE: AF_INET or AF_INET6 */
+    unsigned bits;             /* RULE_RANGE */
+    uint8_t octets[16];        /* RULE_RANGE */
+    char *text;                /* owned; a name in lower case without its last dot, or a path */
+    struct net_address *noted; /* owned; RULE_NAME */
     uint32_t noted_count;
     uint32_t noted_next; /* where the next one goes when there is no more room */
 };
@@ -47,11 +47,16 @@ void policy_init(struct policy *policy)
     memset(policy, 0, sizeof *policy);
 }
 
+static void rule_done(struct policy_rule *rule)
+{
+    free(rule->text);
+    free(rule->noted);
+}
+
 static void rules_free(struct policy_rule *rules, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        free(rules[i].text);
-        free(rules[i].noted);
+        rule_done(&rules[i]);
     }
     free(rules);
 }
@@ -236,7 +241,8 @@ static int parse_rule(const char *text, struct policy_rule *rule, const char **r
     return r;
 }
 
-static int append_rule(struct policy_rule **rules, uint32_t *count, const struct policy_rule *rule)
+/* Append an empty rule, to be filled in place. */
+static int append_rule(struct policy_rule **rules, uint32_t *count, struct policy_rule **ret_rule)
 {
     if (*count >= RULES_MAX) {
         return -E2BIG;
@@ -245,8 +251,9 @@ static int append_rule(struct policy_rule **rules, uint32_t *count, const struct
     if (more == NULL) {
         return -ENOMEM;
     }
-    more[*count] = *rule;
     *rules = more;
+    *ret_rule = &more[*count];
+    **ret_rule = (struct policy_rule){.kind = RULE_ANY};
     (*count)++;
     return 0;
 }
@@ -287,30 +294,40 @@ static void widen_any(struct policy_rule *rule, bool is_listen)
     }
 }
 
+/* Fill a new rule from its text. On failure the caller takes it away again. */
+static int fill_rule(struct policy_rule *rule, const char *text, bool is_listen,
+                     const char **ret_reason)
+{
+    int r = parse_rule(text, rule, ret_reason);
+    if (r < 0) {
+        return r;
+    }
+    widen_any(rule, is_listen);
+    if (rule->kind != RULE_NAME) {
+        return 0;
+    }
+    if (strcasecmp(rule->text, "localhost") == 0) {
+        return note_localhost(rule);
+    }
+    *ret_reason = "one listens on a numeric address or localhost";
+    return is_listen ? -EINVAL : 0;
+}
+
 static int add_rule(struct policy_rule **rules, uint32_t *count, const char *text, bool is_listen,
                     struct error *err)
 {
     const char *flag = is_listen ? "--allow-listen" : "--allow-connect";
     const char *reason = "";
-    struct policy_rule rule = {.kind = RULE_ANY};
-    int r = parse_rule(text, &rule, &reason);
-    if (r == 0 && rule.kind == RULE_NAME) {
-        if (strcasecmp(rule.text, "localhost") == 0) {
-            r = note_localhost(&rule);
-        } else if (is_listen) {
-            r = -EINVAL;
-            reason = "one listens on a numeric address or localhost";
+    struct policy_rule *rule = NULL;
+    int r = append_rule(rules, count, &rule);
+    if (r == 0) {
+        r = fill_rule(rule, text, is_listen, &reason);
+        if (r == 0) {
+            return 0;
         }
+        rule_done(rule);
+        (*count)--;
     }
-    if (r == 0) {
-        widen_any(&rule, is_listen);
-        r = append_rule(rules, count, &rule);
-    }
-    if (r == 0) {
-        return 0;
-    }
-    free(rule.text);
-    free(rule.noted);
     if (r != -EINVAL) {
         return error_set_errno(err, r, "%s %.200s", flag, text);
     }
@@ -522,8 +539,7 @@ static int note(struct policy_rule *rule, const struct net_address *address)
     return 0;
 }
 
-int policy_note_resolved(struct policy *policy, const char *name,
-                         const struct net_address *address)
+int policy_note_resolved(struct policy *policy, const char *name, const struct net_address *address)
 {
     if (!is_known_family(address) || address->u.any.sa_family == AF_UNIX) {
         return 0;

@@ -12,8 +12,8 @@
 struct policy_rule; /* an address range and a port range */
 
 struct policy {
-    bool allow_all;              /* --net */
-    struct policy_rule *listen;  /* owned array */
+    bool allow_all;             /* --net */
+    struct policy_rule *listen; /* owned array */
     uint32_t listen_count;
     struct policy_rule *connect; /* owned array */
     uint32_t connect_count;

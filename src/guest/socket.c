@@ -140,12 +140,13 @@ static void op_close(struct descriptor *d)
 
 static int64_t op_read(struct descriptor *d, const struct iovec *iov, int count)
 {
-    return guest_socket_recv(guest_socket_of(d), iov, count, 0, /* ret_is_truncated */ NULL);
+    struct guest_socket *s = container_of(d, struct guest_socket, base);
+    return guest_socket_recv(s, iov, count, 0, /* ret_is_truncated */ NULL);
 }
 
 static int64_t op_write(struct descriptor *d, const struct iovec *iov, int count)
 {
-    return guest_socket_send(guest_socket_of(d), iov, count);
+    return guest_socket_send(container_of(d, struct guest_socket, base), iov, count);
 }
 
 static int op_set_flags(struct descriptor *d, uint16_t fdflags)

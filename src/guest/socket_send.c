@@ -293,8 +293,7 @@ static void flush_lingering(struct guest *guest, struct pollfd *polls, uint32_t 
 static uint32_t list_lingering(struct guest *guest, struct pollfd *polls)
 {
     uint32_t count = 0;
-    for (struct list *node = guest->lingering.next; node != &guest->lingering;
-         node = node->next) {
+    for (struct list *node = guest->lingering.next; node != &guest->lingering; node = node->next) {
         struct guest_socket *s = container_of(node, struct guest_socket, node);
         polls[count++] = (struct pollfd){.fd = s->base.fd, .events = POLLOUT};
     }

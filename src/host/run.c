@@ -5,8 +5,11 @@
 #include "host/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "engine/engine.h"
@@ -19,6 +22,8 @@
 #include "imports/registry.h"
 #include "loop/loop.h"
 #include "net/listener.h"
+
+enum { WASM_PAGE = 64 << 10 };
 
 static const char *base_name(const char *path)
 {
@@ -33,6 +38,37 @@ void host_run_done(struct host_run *run)
     engine_free(run->engine);
     listeners_done(&run->listeners);
     *run = (struct host_run){0};
+}
+
+/* What can be known of the memory limit before the guest is made: the memory it exports. */
+static int check_memory(const struct host_run *run, struct error *err)
+{
+    uint64_t max = run->config->max_memory;
+    for (uint32_t i = 0; i < module_export_count(run->loaded.module) && max > 0; i++) {
+        const struct module_export *export = module_export(run->loaded.module, i);
+        if (export->kind == EXTERN_MEMORY && export->memory_pages > max / WASM_PAGE) {
+            (void)error_set(err, -ENOMEM,
+                            "%s: it wants %" PRIu64 " bytes of memory at the start and may have "
+                            "%" PRIu64 " (--max-memory)",
+                            run->path, export->memory_pages * WASM_PAGE, max);
+            return error_set_exit(err, EXIT_CANNOT_RUN);
+        }
+    }
+    return 0;
+}
+
+/* Nothing listens while a directory that was granted cannot be opened. */
+static int check_dirs(const struct host_run *run, struct error *err)
+{
+    for (size_t i = 0; i < run->config->dir_count; i++) {
+        const char *host = run->config->dirs[i].host;
+        int fd = open(host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) {
+            return error_set_errno(err, -errno, "cannot open the directory %s (--dir)", host);
+        }
+        (void)close(fd); /* opened for reading */
+    }
+    return 0;
 }
 
 int host_run_load(struct host_run *run, struct error *err)
@@ -52,7 +88,11 @@ int host_run_load(struct host_run *run, struct error *err)
     if (r == -ENOMEM) {
         return error_set_errno(err, r, "linking %s", run->path);
     }
-    return check_runnable(run->path, run->loaded.module, run->config->invoke, err);
+    r = check_runnable(run->path, run->loaded.module, run->config->invoke, err);
+    if (r == 0) {
+        r = check_memory(run, err);
+    }
+    return r == 0 ? check_dirs(run, err) : r;
 }
 
 int host_run_listen(struct host_run *run, struct error *err)

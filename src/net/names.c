@@ -29,8 +29,8 @@
 #include "base/num.h"
 
 enum {
-    SOCKETS_MAX = 32,     /* of c-ares that are watched; it has two for each server */
-    PUMP_READS_MAX = 64,  /* in one turn, so that a server that floods us is not all we do */
+    SOCKETS_MAX = 32,    /* of c-ares that are watched; it has two for each server */
+    PUMP_READS_MAX = 64, /* in one turn, so that a server that floods us is not all we do */
     SERVICE_BUFFER = 1024,
 };
 
@@ -324,8 +324,8 @@ static void add_family(struct names_query *query, const struct ares_addrinfo *re
             continue;
         }
         memcpy(&from.u, node->ai_addr, node->ai_addrlen);
-        const uint8_t *octets = family == AF_INET ? (const uint8_t *)&from.u.v4.sin_addr
-                                                  : from.u.v6.sin6_addr.s6_addr;
+        const uint8_t *octets =
+            family == AF_INET ? (const uint8_t *)&from.u.v4.sin_addr : from.u.v6.sin6_addr.s6_addr;
         if (!add_octets(query, family, octets)) {
             return;
         }

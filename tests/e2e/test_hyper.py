@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness import (GET, GET_CLOSE, GREETING, Reader, ask, check_file_limit, check_idle,
-                     check_many, curl, dial, post, read_to_end, reset, send_slowly, url)
+                     check_many, cpu_seconds, curl, dial, post, read_to_end, reset, send_slowly, url)
 
 
 @pytest.fixture
@@ -107,6 +107,19 @@ def test_client_that_leaves(server):
         stays.sendall(GET)
         assert Reader(stays).response().body == GREETING
     assert ask(server.address).body == GREETING
+
+
+def test_clients_that_left_before_accept(server):
+    """Gone before the guest looks: no errno of a dead connection may make hyper pause and spin."""
+    server.send_signal(signal.SIGSTOP)
+    for _ in range(20):
+        reset(dial(server.address))
+    server.send_signal(signal.SIGCONT)
+    before = cpu_seconds(server.pid)
+    start = time.monotonic()
+    assert ask(server.address).body == GREETING
+    assert time.monotonic() - start < 0.5
+    assert cpu_seconds(server.pid) - before < 0.2
 
 
 def test_big_body_both_ways(server):

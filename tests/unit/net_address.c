@@ -181,9 +181,12 @@ static void survives_any_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses_and_prints), cmocka_unit_test(refuses),
-        cmocka_unit_test(refuses_long_texts), cmocka_unit_test(unix_paths),
-        cmocka_unit_test(unmaps), cmocka_unit_test(survives_any_bytes),
+        cmocka_unit_test(parses_and_prints),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(refuses_long_texts),
+        cmocka_unit_test(unix_paths),
+        cmocka_unit_test(unmaps),
+        cmocka_unit_test(survives_any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

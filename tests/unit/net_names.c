@@ -249,10 +249,17 @@ static void freed_in_an_answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(numeric),          TEST(services),        TEST(nameless),
-        TEST(localhost),        TEST(from_a_server),   TEST(negative_answers),
-        TEST(many_over_tcp),    TEST(several_at_once), TEST(cancelled),
-        TEST(freed_with_queries), TEST(freed_in_an_answer),
+        TEST(numeric),
+        TEST(services),
+        TEST(nameless),
+        TEST(localhost),
+        TEST(from_a_server),
+        TEST(negative_answers),
+        TEST(many_over_tcp),
+        TEST(several_at_once),
+        TEST(cancelled),
+        TEST(freed_with_queries),
+        TEST(freed_in_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

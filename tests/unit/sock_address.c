@@ -24,11 +24,9 @@ enum {
     LAST = FAKE_MEMORY_LEN,
 };
 
-#define LOCAL4(f, ...)                                                                             \
-    fake_call_as(f, &wasmedge_address, "sock_getlocaladdr", "iiii", __VA_ARGS__)
+#define LOCAL4(f, ...) fake_call_as(f, &wasmedge_address, "sock_getlocaladdr", "iiii", __VA_ARGS__)
 #define PEER4(f, ...) fake_call_as(f, &wasmedge_address, "sock_getpeeraddr", "iiii", __VA_ARGS__)
-#define LOCAL3(f, ...)                                                                             \
-    fake_call_as(f, &wasmedge_address, "sock_getlocaladdr", "iii", __VA_ARGS__)
+#define LOCAL3(f, ...) fake_call_as(f, &wasmedge_address, "sock_getlocaladdr", "iii", __VA_ARGS__)
 #define PEER3(f, ...) fake_call_as(f, &wasmedge_address, "sock_getpeeraddr", "iii", __VA_ARGS__)
 
 static void put_address(struct fake_guest *f, uint32_t len)

@@ -76,7 +76,7 @@ static void open_knows_both_numberings(void **state)
         uint32_t family, type;
         int host_family, host_type;
     } cases[] = {
-        {1, 2, AF_INET, SOCK_STREAM}, {1, 1, AF_INET, SOCK_DGRAM}, {0, 1, AF_INET, SOCK_STREAM},
+        {1, 2, AF_INET, SOCK_STREAM}, {1, 1, AF_INET, SOCK_DGRAM},  {0, 1, AF_INET, SOCK_STREAM},
         {0, 0, AF_INET, SOCK_DGRAM},  {3, 2, AF_UNIX, SOCK_STREAM}, {3, 1, AF_UNIX, SOCK_DGRAM},
     };
     for (uint32_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -99,8 +99,8 @@ static void open_refuses(void **state)
 {
     (void)state;
     struct fake_guest *f = fake_guest_new();
-    static const uint32_t bad[][2] = {{0, 2}, {2, 0}, {4, 1}, {1, 3}, {3, 0}, {257, 2},
-                                      {0xffffffff, 1}, {1, 0xffffffff}};
+    static const uint32_t bad[][2] = {{0, 2}, {2, 0},   {4, 1},          {1, 3},
+                                      {3, 0}, {257, 2}, {0xffffffff, 1}, {1, 0xffffffff}};
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         assert_int_equal(CALL(f, "sock_open", bad[i][0], bad[i][1], OUT_FD), WASI_EINVAL);
     }
@@ -238,8 +238,8 @@ static void accept_of_two_parameters(void **state)
     fake_assert_bytes(f, OUT_FD, four, sizeof four);
     assert_int_equal(socket_at(f, 4)->base.fdflags, 0);
     close(peer);
-    assert_int_equal(
-        fake_begin_as(f, &wasmedge_lifecycle, "sock_accept", "ii", fd, OUT_FD), CALL_WAIT);
+    assert_int_equal(fake_begin_as(f, &wasmedge_lifecycle, "sock_accept", "ii", fd, OUT_FD),
+                     CALL_WAIT);
     peer = peer_connect(port);
     assert_int_equal(fake_finish(f), WASI_ESUCCESS);
     assert_int_equal(fake_u32(f, OUT_FD), 5);
@@ -289,9 +289,12 @@ static void connect_of_a_non_blocking_socket(void **state)
     assert_int_equal(f->waits, 0);
     peer_wait_ready(&f->guest, &s->base, LOOP_WRITE);
     /* The guest now reads SO_ERROR. */
-    fake_put_u32(f, OUT_FD + 4, 4);
-    assert_int_equal(
-        fake_call(f, &wasmedge_options, "sock_getsockopt", fd, 0, 2, OUT_FD, OUT_FD + 4 + 64), 0);
+    fake_put_u32(f, 1024, 4);
+    fake_put_u32(f, 1028, 0xffffffff);
+    assert_int_equal(fake_call(f, &wasmedge_options, "sock_getsockopt", fd, 0, 2, 1028, 1024), 0);
+    assert_int_equal(fake_u32(f, 1028), 0);
+    assert_int_equal(s->state, SOCKET_OPEN);
+    assert_int_equal(CALL(f, "sock_connect", fd, ADDRESS, port), WASI_EISCONN);
     close(listener);
     fake_guest_free(f);
 }

@@ -103,8 +103,8 @@ static void accept_takes_flags_for_the_new_socket(void **state)
     /* What stands behind the fd, and the flags of the socket that come of it. In builds of 2021
      * it is a port. */
     static const uint32_t cases[][2] = {
-        {0, 0}, {4, FDFLAG_NONBLOCK}, {31, FDFLAG_NONBLOCK}, {27, 0}, {32, 0}, {36, 0}, {8084, 0},
-        {0xffffffff, 0},
+        {0, 0},    {4, FDFLAG_NONBLOCK}, {31, FDFLAG_NONBLOCK}, {27, 0}, {32, 0}, {36, 0},
+        {8084, 0}, {0xffffffff, 0},
     };
     for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int peer = peer_connect(port);
@@ -263,8 +263,8 @@ static void recv_waits(void **state)
     int peer = -1;
     struct guest_socket *s = connected(f, &peer);
     fake_iov(f, IOVS, DATA, 100);
-    assert_int_equal(
-        fake_begin(f, &preview1_sock, "sock_recv", 3, IOVS, 1, 0, OUT_LEN, OUT_FLAGS), CALL_WAIT);
+    assert_int_equal(fake_begin(f, &preview1_sock, "sock_recv", 3, IOVS, 1, 0, OUT_LEN, OUT_FLAGS),
+                     CALL_WAIT);
     assert_int_equal(send(peer, "abc", 3, 0), 3);
     assert_int_equal(fake_finish(f), WASI_ESUCCESS);
     assert_int_equal(fake_u32(f, OUT_LEN), 3);
@@ -276,8 +276,8 @@ static void recv_waits(void **state)
     assert_int_equal(f->waits, 0);
     s->base.fdflags = 0;
     s->recv_timeout_ns = UINT64_MAX;
-    assert_int_equal(
-        fake_begin(f, &preview1_sock, "sock_recv", 3, IOVS, 1, 0, OUT_LEN, OUT_FLAGS), CALL_WAIT);
+    assert_int_equal(fake_begin(f, &preview1_sock, "sock_recv", 3, IOVS, 1, 0, OUT_LEN, OUT_FLAGS),
+                     CALL_WAIT);
     peer_reset(peer);
     assert_int_equal(fake_finish(f), WASI_ECONNRESET);
     fake_guest_free(f);
@@ -292,9 +292,9 @@ static void waitall_goes_on_until_all_is_there(void **state)
     fake_iov(f, IOVS, DATA, 4);
     fake_iov(f, IOVS + 8, DATA + 100, 4);
     assert_int_equal(send(peer, "ab", 2, 0), 2);
-    assert_int_equal(fake_begin(f, &preview1_sock, "sock_recv", 3, IOVS, 2, WASI_RI_WAITALL,
-                                OUT_LEN, OUT_FLAGS),
-                     CALL_WAIT);
+    assert_int_equal(
+        fake_begin(f, &preview1_sock, "sock_recv", 3, IOVS, 2, WASI_RI_WAITALL, OUT_LEN, OUT_FLAGS),
+        CALL_WAIT);
     assert_int_equal(send(peer, "cde", 3, 0), 3);
     peer_turn(&f->guest);
     assert_true(f->guest.wait.is_due);
@@ -327,9 +327,9 @@ static void waitall_gives_what_came_before_the_trouble(void **state)
     assert_int_equal(fake_u32(f, OUT_LEN), 2);
     s->recv_timeout_ns = UINT64_MAX;
     assert_int_equal(send(peer, "cd", 2, 0), 2);
-    assert_int_equal(fake_begin(f, &preview1_sock, "sock_recv", 3, IOVS, 1, WASI_RI_WAITALL,
-                                OUT_LEN, OUT_FLAGS),
-                     CALL_WAIT);
+    assert_int_equal(
+        fake_begin(f, &preview1_sock, "sock_recv", 3, IOVS, 1, WASI_RI_WAITALL, OUT_LEN, OUT_FLAGS),
+        CALL_WAIT);
     peer_reset(peer);
     assert_int_equal(fake_finish(f), WASI_ESUCCESS);
     assert_int_equal(fake_u32(f, OUT_LEN), 2);
@@ -540,8 +540,7 @@ static void shutdown_directions(void **state)
         int peer = -1;
         (void)connected(f, &peer);
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-            assert_int_equal(fake_call(f, &preview1_sock, "sock_shutdown", 3, bad[i]),
-                             WASI_EINVAL);
+            assert_int_equal(fake_call(f, &preview1_sock, "sock_shutdown", 3, bad[i]), WASI_EINVAL);
         }
         assert_int_equal(fake_call(f, &preview1_sock, "sock_shutdown", 3, how), WASI_ESUCCESS);
         fake_iov(f, IOVS, DATA, 8);

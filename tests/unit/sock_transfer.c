@@ -27,10 +27,8 @@ enum {
     LAST = FAKE_MEMORY_LEN,
 };
 
-#define RECV7(f, ...)                                                                              \
-    fake_call_as(f, &wasmedge_transfer, "sock_recv_from", "iiiiiii", __VA_ARGS__)
-#define RECV8(f, ...)                                                                              \
-    fake_call_as(f, &wasmedge_transfer, "sock_recv_from", "iiiiiiii", __VA_ARGS__)
+#define RECV7(f, ...) fake_call_as(f, &wasmedge_transfer, "sock_recv_from", "iiiiiii", __VA_ARGS__)
+#define RECV8(f, ...) fake_call_as(f, &wasmedge_transfer, "sock_recv_from", "iiiiiiii", __VA_ARGS__)
 #define SEND7(f, ...) fake_call_as(f, &wasmedge_transfer, "sock_send_to", "iiiiiii", __VA_ARGS__)
 
 struct fixture {
@@ -319,8 +317,7 @@ static void send_to_checks(void **state)
     put_address(x->f, 5);
     assert_int_equal(SEND7(x->f, 3, IOVS, 1, ADDRESS, x->peer_port, 0, OUT_LEN), WASI_EINVAL);
     put_address(x->f, 16);
-    assert_int_equal(SEND7(x->f, 3, IOVS, 1, ADDRESS, x->peer_port, 0, OUT_LEN),
-                     WASI_EAFNOSUPPORT);
+    assert_int_equal(SEND7(x->f, 3, IOVS, 1, ADDRESS, x->peer_port, 0, OUT_LEN), WASI_EAFNOSUPPORT);
     assert_int_equal(SEND7(x->f, 77, IOVS, 1, ADDRESS, x->peer_port, 0, OUT_LEN), WASI_EBADF);
     x->f->guest.policy.allow_all = false;
     put_address(x->f, 4);
@@ -340,9 +337,9 @@ static void six_parameters_are_not_served(void **state)
     assert_int_equal(fake_call_as(x->f, &wasmedge_transfer, "sock_recv_from", "iiiiii", 3, DATA, 1,
                                   BUFFER, 16, 0),
                      WASI_ENOSYS);
-    assert_int_equal(fake_call_as(x->f, &wasmedge_transfer, "sock_send_to", "iiiiii", 3, DATA, 1,
-                                  BUFFER, 16, 0),
-                     WASI_ENOSYS);
+    assert_int_equal(
+        fake_call_as(x->f, &wasmedge_transfer, "sock_send_to", "iiiiii", 3, DATA, 1, BUFFER, 16, 0),
+        WASI_ENOSYS);
 }
 
 static void v2_names_of_recv_and_send(void **state)

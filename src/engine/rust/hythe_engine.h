@@ -7,10 +7,17 @@
 #include <stdint.h>
 #include <wasmtime.h>
 
-enum { HYTHE_STEP_DONE = 0, HYTHE_STEP_WAIT = 1, HYTHE_STEP_TRAP = 2 };
+enum { HYTHE_STEP_DONE = 0, HYTHE_STEP_WAIT = 1, HYTHE_STEP_TRAP = 2, HYTHE_STEP_CALL = 3 };
+
+struct hythe_step_out {
+    wasmtime_error_t *trap; /* out, with STEP_TRAP: why; handed over */
+    const char *callee;     /* out, with STEP_CALL: the exported (i32) -> i32 to call */
+    int32_t argument;       /* out, with STEP_CALL */
+    int32_t result;         /* in, at the step after a STEP_CALL */
+};
 
 typedef int32_t hythe_step_fn(void *env, wasmtime_caller_t *caller, wasmtime_val_raw_t *values,
-                              wasmtime_error_t **ret_trap);
+                              struct hythe_step_out *out);
 typedef bool hythe_allow_growth_fn(void *env, bool is_memory, size_t from, size_t to);
 
 wasmtime_error_t *hythe_engine_new(wasm_config_t *config, wasm_engine_t **ret_engine);

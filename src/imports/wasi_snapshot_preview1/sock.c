@@ -160,20 +160,29 @@ static int32_t wait_or_end(struct call *call, struct guest_socket *s, unsigned d
     return answer == WASI_EAGAIN && call_guest(call)->wait.value > 0 ? WASI_ESUCCESS : answer;
 }
 
-static int32_t receive_check(const struct call *call, const struct sock_receive_args *args,
-                             int *ret_flags)
+/* The count of done bytes begins with the call; the socket is looked up anew after each wait. */
+static int begin_step(struct call *call, bool is_first, struct guest_socket **ret_socket)
+{
+    if (is_first) {
+        call_guest(call)->wait.value = 0;
+    }
+    return sock_get(call, 0, ret_socket);
+}
+
+static int receive_check(const struct call *call, const struct sock_receive_args *args,
+                         int *ret_flags)
 {
     uint32_t flags = call_u32(call, args->flags);
     if ((flags & ~(uint32_t)(WASI_RI_PEEK | WASI_RI_WAITALL)) != 0) {
-        return WASI_EINVAL;
+        return -EINVAL;
     }
     if (!call_in_memory(call, call_u32(call, args->ret_len), sizeof(uint32_t)) ||
         !call_in_memory(call, call_u32(call, args->ret_flags), sizeof(uint16_t))) {
-        return WASI_EFAULT;
+        return -EFAULT;
     }
     *ret_flags = ((flags & WASI_RI_PEEK) != 0 ? MSG_PEEK : 0) |
                  ((flags & WASI_RI_WAITALL) != 0 ? MSG_WAITALL : 0);
-    return WASI_ESUCCESS;
+    return 0;
 }
 
 static int32_t receive_end(struct call *call, const struct sock_receive_args *args,
@@ -192,20 +201,19 @@ int32_t sock_receive(struct call *call, const struct sock_receive_args *args, bo
     struct guest_socket *s = NULL;
     struct call_iovs iovs;
     int flags = 0;
-    if (is_first) {
-        guest->wait.value = 0;
-    }
-    int r = sock_get(call, 0, &s);
-    int32_t answer = r < 0 ? wasi_errno_from(r) : receive_check(call, args, &flags);
-    if (answer != WASI_ESUCCESS) {
-        return answer;
-    }
-    r = get_iovs(call, &iovs);
+    int r = begin_step(call, is_first, &s);
     if (r < 0) {
         return wasi_errno_from(r);
     }
-    bool wants_all = (flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL &&
-                     s->type == SOCK_STREAM && may_block(s);
+    r = receive_check(call, args, &flags);
+    if (r == 0) {
+        r = get_iovs(call, &iovs);
+    }
+    if (r < 0) {
+        return wasi_errno_from(r);
+    }
+    bool wants_all =
+        (flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL && s->type == SOCK_STREAM && may_block(s);
     bool is_truncated = false;
     int64_t got;
     enum step step;
@@ -213,13 +221,17 @@ int32_t sock_receive(struct call *call, const struct sock_receive_args *args, bo
         got = args->receive(call, s, &iovs, flags, &is_truncated);
         step = after_step(guest, s, got, &iovs, wants_all);
     } while (step == STEP_AGAIN);
-    if (step == STEP_FAILED) {
-        return wasi_errno_from(got);
-    }
-    if (step == STEP_WAIT) {
-        answer = wait_or_end(call, s, LOOP_READ, is_first);
-    }
+    int32_t answer = step == STEP_WAIT ? wait_or_end(call, s, LOOP_READ, is_first)
+                                       : wasi_errno_from(step == STEP_FAILED ? got : 0);
     return answer == WASI_ESUCCESS ? receive_end(call, args, is_truncated) : answer;
+}
+
+static int send_check(const struct call *call, const struct sock_send_args *args)
+{
+    if (call_u32(call, args->flags) != 0) {
+        return -EINVAL;
+    }
+    return call_in_memory(call, call_u32(call, args->ret_len), sizeof(uint32_t)) ? 0 : -EFAULT;
 }
 
 int32_t sock_send(struct call *call, const struct sock_send_args *args, bool is_first)
@@ -227,40 +239,30 @@ int32_t sock_send(struct call *call, const struct sock_send_args *args, bool is_
     struct guest *guest = call_guest(call);
     struct guest_socket *s = NULL;
     struct call_iovs iovs;
-    if (is_first) {
-        guest->wait.value = 0;
-    }
-    int r = sock_get(call, 0, &s);
+    int r = begin_step(call, is_first, &s);
     if (r < 0) {
         return wasi_errno_from(r);
     }
-    if (call_u32(call, args->flags) != 0) {
-        return WASI_EINVAL;
+    r = send_check(call, args);
+    if (r == 0) {
+        r = get_iovs(call, &iovs);
     }
-    uint32_t ret_len = call_u32(call, args->ret_len);
-    if (!call_in_memory(call, ret_len, sizeof(uint32_t))) {
-        return WASI_EFAULT;
-    }
-    r = get_iovs(call, &iovs);
     if (r < 0) {
         return wasi_errno_from(r);
     }
     bool wants_all = s->type == SOCK_STREAM && may_block(s);
-    int32_t answer = WASI_ESUCCESS;
     int64_t sent;
     enum step step;
     do {
         sent = args->send(call, s, &iovs);
         step = after_step(guest, s, sent, &iovs, wants_all);
     } while (step == STEP_AGAIN);
-    if (step == STEP_FAILED) {
-        return wasi_errno_from(sent);
+    int32_t answer = step == STEP_WAIT ? wait_or_end(call, s, LOOP_WRITE, is_first)
+                                       : wasi_errno_from(step == STEP_FAILED ? sent : 0);
+    if (answer != WASI_ESUCCESS) {
+        return answer;
     }
-    if (step == STEP_WAIT) {
-        answer = wait_or_end(call, s, LOOP_WRITE, is_first);
-    }
-    return answer == WASI_ESUCCESS ? wasi_errno_from(call_write_u32(call, ret_len, guest->wait.value))
-                                   : answer;
+    return wasi_errno_from(call_write_u32(call, call_u32(call, args->ret_len), guest->wait.value));
 }
 
 /* -- recv, send, shutdown --------------------------------------------------------------------- */
@@ -304,9 +306,8 @@ int32_t sock_send_finish(struct call *call)
 
 static int32_t sock_shutdown(struct call *call)
 {
-    static const int hows[] = {[WASI_SD_RD] = SHUT_RD,
-                               [WASI_SD_WR] = SHUT_WR,
-                               [WASI_SD_RD | WASI_SD_WR] = SHUT_RDWR};
+    static const int hows[] = {
+        [WASI_SD_RD] = SHUT_RD, [WASI_SD_WR] = SHUT_WR, [WASI_SD_RD | WASI_SD_WR] = SHUT_RDWR};
     struct guest_socket *s = NULL;
     int r = sock_get(call, 0, &s);
     if (r < 0) {

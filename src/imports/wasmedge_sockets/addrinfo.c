@@ -329,8 +329,8 @@ static int32_t getaddrinfo_finish(struct call *call)
 
 static const struct host_func rows[] = {
     {"sock_getaddrinfo", "iiiiiiii", "i",
-     "node node_len service service_len hints ret_results max_results ret_count",
-     getaddrinfo_begin, getaddrinfo_finish},
+     "node node_len service service_len hints ret_results max_results ret_count", getaddrinfo_begin,
+     getaddrinfo_finish},
 };
 
 const struct func_table wasmedge_addrinfo = {rows, ARRAY_COUNT(rows)};

@@ -21,8 +21,7 @@ static int64_t receive_v1(struct call *call, struct guest_socket *s, const struc
     if (r < 0) {
         return r;
     }
-    int64_t got =
-        guest_socket_recv_from(s, iovs->iov, iovs->count, flags, &from, ret_is_truncated);
+    int64_t got = guest_socket_recv_from(s, iovs->iov, iovs->count, flags, &from, ret_is_truncated);
     if (got >= 0) {
         (void)wasmedge_write_octets(call, &buffer, &from);
     }
@@ -46,8 +45,7 @@ static int64_t receive_v2(struct call *call, struct guest_socket *s, const struc
     if (r < 0) {
         return r;
     }
-    int64_t got =
-        guest_socket_recv_from(s, iovs->iov, iovs->count, flags, &from, ret_is_truncated);
+    int64_t got = guest_socket_recv_from(s, iovs->iov, iovs->count, flags, &from, ret_is_truncated);
     if (got >= 0) {
         /* A connected stream tells no address, and an IPv6 one may not fit: the bytes count. */
         (void)wasmedge_write_address(call, &buffer, &from);

@@ -7,8 +7,8 @@
 
 pub use wasmtime_c_api::*;
 
-use std::ffi::c_void;
-use std::future::Future;
+use std::ffi::{c_char, c_void, CStr};
+use std::future::{poll_fn, Future};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -121,13 +121,26 @@ pub unsafe extern "C" fn hythe_store_limiter(
 
 const STEP_DONE: i32 = 0;
 const STEP_WAIT: i32 = 1;
+const STEP_CALL: i32 = 3;
+
+/// What a step hands back beside its answer.
+#[repr(C)]
+pub struct HytheStepOut {
+    /// Owned by whoever reads it: why the guest traps.
+    trap: Option<Box<wasmtime_error_t>>,
+    /// A NUL-terminated name: the exported function (i32) -> i32 to call before the next step.
+    callee: *const c_char,
+    argument: i32,
+    /// In: what that function gave.
+    result: i32,
+}
 
 /// One half of a host function that may wait: begin or finish.
 type Step = extern "C" fn(
     env: *mut c_void,
     caller: *mut wasmtime_caller_t,
     values: *mut ValRaw,
-    ret_trap: &mut Option<Box<wasmtime_error_t>>,
+    out: *mut HytheStepOut,
 ) -> i32;
 
 #[derive(Clone, Copy)]
@@ -137,44 +150,84 @@ struct Waiting {
     finish: Step,
 }
 
+/// The most i32 parameters a waiting host function may have.
+const WAITING_PARAMS: usize = 15;
+
+/// One call of a waiting host function.
+struct Parked<'a> {
+    waiting: Waiting,
+    caller: Caller<'a, Data>,
+    values: [ValRaw; WAITING_PARAMS],
+    out: HytheStepOut,
+}
+
+/// Lets a future leave this module as `Send`.
+struct OneThread<F>(F);
+
 // SAFETY: a store, its fiber and the environment of its host functions are used by one thread at
-// a time.
+// a time; Wasmtime's own bound is for hosts that move a store between threads.
+unsafe impl<F> Send for OneThread<F> {}
 unsafe impl Send for Waiting {}
 unsafe impl Sync for Waiting {}
 
-/// The most i32 parameters a waiting host function may have.
-const WAITING_PARAMS: usize = 8;
+impl<F: Future> Future for OneThread<F> {
+    type Output = F::Output;
 
-/// One call of a waiting host function: its fiber is parked while this future is pending.
-struct Parked<'a> {
-    waiting: Waiting,
-    begun: bool,
-    caller: Caller<'a, Data>,
-    values: [ValRaw; WAITING_PARAMS],
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: the field is never moved out of its pinned wrapper.
+        unsafe { self.map_unchecked_mut(|it| &mut it.0) }.poll(context)
+    }
 }
 
-// SAFETY: as for Waiting; the values are i32 only, never references.
-unsafe impl Send for Parked<'_> {}
-
-impl Future for Parked<'_> {
-    type Output = Result<i32>;
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let step = if this.begun { this.waiting.finish } else { this.waiting.begin };
-        this.begun = true;
-        let mut trap = None;
+impl Parked<'_> {
+    /// Takes one step: `None` while the guest is to stay parked.
+    fn step(&mut self, step: Step) -> Option<Result<Stepped>> {
         // wasmtime_caller_t is repr(C) with one field, a Caller.
-        let caller = (&raw mut this.caller).cast::<wasmtime_caller_t>();
-        match step(this.waiting.env, caller, this.values.as_mut_ptr(), &mut trap) {
-            STEP_DONE => Poll::Ready(Ok(this.values[0].get_i32())),
-            STEP_WAIT => Poll::Pending,
-            _ => Poll::Ready(Err(match trap {
+        let caller = (&raw mut self.caller).cast::<wasmtime_caller_t>();
+        match step(self.waiting.env, caller, self.values.as_mut_ptr(), &raw mut self.out) {
+            STEP_DONE => Some(Ok(Stepped::Done(self.values[0].get_i32()))),
+            STEP_WAIT => None,
+            STEP_CALL => Some(Ok(Stepped::Call)),
+            _ => Some(Err(match self.out.trap.take() {
                 Some(error) => Error::from(*error),
                 None => Error::msg("a host function failed"),
             })),
         }
     }
+
+    /// Calls the export that the last step named, on a fiber of its own: it may wait, too.
+    async fn call_export(&mut self) -> Result<()> {
+        // SAFETY: the step's promise; the name is copied before anything else runs.
+        let name = unsafe { CStr::from_ptr(self.out.callee) }.to_string_lossy().into_owned();
+        let export = self.caller.get_export(&name).and_then(Extern::into_func);
+        let Some(func) = export else {
+            bail!("the guest exports no function {name}");
+        };
+        let func = func.typed::<i32, i32>(&self.caller)?;
+        self.out.result = func.call_async(&mut self.caller, self.out.argument).await?;
+        Ok(())
+    }
+
+    async fn run(mut self) -> Result<i32> {
+        let mut step = self.waiting.begin;
+        loop {
+            let stepped = poll_fn(|_| {
+                let stepped = self.step(step);
+                step = self.waiting.finish;
+                stepped.map_or(Poll::Pending, Poll::Ready)
+            })
+            .await?;
+            match stepped {
+                Stepped::Done(answer) => return Ok(answer),
+                Stepped::Call => self.call_export().await?,
+            }
+        }
+    }
+}
+
+enum Stepped {
+    Done(i32),
+    Call,
 }
 
 macro_rules! wrap {
@@ -185,14 +238,16 @@ macro_rules! wrap {
             for (slot, value) in values.iter_mut().zip(given) {
                 *slot = ValRaw::i32(*value);
             }
-            Box::new(Parked { waiting: $waiting, begun: false, caller, values })
+            let out = HytheStepOut { trap: None, callee: std::ptr::null(), argument: 0, result: 0 };
+            Box::new(OneThread(Parked { waiting: $waiting, caller, values, out }.run()))
         })
     };
     (@i32 $arg:ident) => { i32 };
 }
 
 /// Makes a host function of `nparams` i32 parameters and one i32 result that may park its fiber:
-/// `begin` is called once, then `finish` on every later poll while the last answer was "wait".
+/// `begin` is called once, then `finish` on every later poll while the last answer was "wait", and
+/// after each call of an export that the last answer asked for.
 ///
 /// # Safety
 /// `store` is live; `env` outlives it. Returns false for more parameters than are provided for.
@@ -217,6 +272,13 @@ pub unsafe extern "C" fn hythe_func_new_waiting(
         6 => wrap!(store, waiting, a b c d e f),
         7 => wrap!(store, waiting, a b c d e f g),
         8 => wrap!(store, waiting, a b c d e f g h),
+        9 => wrap!(store, waiting, a b c d e f g h i),
+        10 => wrap!(store, waiting, a b c d e f g h i j),
+        11 => wrap!(store, waiting, a b c d e f g h i j k),
+        12 => wrap!(store, waiting, a b c d e f g h i j k l),
+        13 => wrap!(store, waiting, a b c d e f g h i j k l m),
+        14 => wrap!(store, waiting, a b c d e f g h i j k l m n),
+        15 => wrap!(store, waiting, a b c d e f g h i j k l m n o),
         _ => return false,
     };
     true
