@@ -37,9 +37,9 @@ struct policy_rule {
     unsigned bits;             /* RULE_RANGE */
     uint8_t octets[16];        /* RULE_RANGE */
     char *text;                /* owned; a name in lower case without its last dot, or a path */
-    struct net_address *noted; /* owned; RULE_NAME */
+    struct net_address *noted; /* owned, RESOLVED_MAX of them or NULL; RULE_NAME */
     uint32_t noted_count;
-    uint32_t noted_next; /* where the next one goes when there is no more room */
+    uint32_t noted_next; /* where the next one goes */
 };
 
 void policy_init(struct policy *policy)
@@ -524,18 +524,15 @@ static int note(struct policy_rule *rule, const struct net_address *address)
     if (noted_matches(rule, &plain)) {
         return 0;
     }
-    if (rule->noted_count == RESOLVED_MAX) {
-        rule->noted[rule->noted_next] = plain;
-        rule->noted_next = (rule->noted_next + 1) % RESOLVED_MAX;
-        return 0;
+    if (rule->noted == NULL) {
+        rule->noted = calloc(RESOLVED_MAX, sizeof *rule->noted);
+        if (rule->noted == NULL) {
+            return -ENOMEM;
+        }
     }
-    struct net_address *more = realloc(rule->noted, (rule->noted_count + 1) * sizeof *more);
-    if (more == NULL) {
-        return -ENOMEM;
-    }
-    more[rule->noted_count] = plain;
-    rule->noted = more;
-    rule->noted_count++;
+    rule->noted[rule->noted_next] = plain;
+    rule->noted_next = (rule->noted_next + 1) % RESOLVED_MAX;
+    rule->noted_count += rule->noted_count < RESOLVED_MAX;
     return 0;
 }
 

@@ -113,8 +113,8 @@ int guest_resolve_begin(struct guest *guest, const char *node, const char *servi
     if (is_name && resolution->name == NULL) {
         goto fail;
     }
-    r = names_resolve(guest->names, node, service, hints, on_answer, resolution,
-                      &resolution->query);
+    const struct names_question question = {node, service, hints, on_answer, resolution};
+    r = names_ask(guest->names, &question, &resolution->query);
     if (r < 0) {
         goto fail;
     }

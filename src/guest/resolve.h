@@ -17,7 +17,7 @@ struct guest_addresses {
     char *canonical;               /* likewise; NULL without one */
 };
 
-/* Begin to look up; the arguments are those of names_resolve. The guest is woken when the answer
+/* Begin to look up; the arguments are those of names_question. The guest is woken when the answer
  * is there; the caller parks it. 0, -EACCES when the policy refuses, or another negative errno. */
 int guest_resolve_begin(struct guest *guest, const char *node, const char *service,
                         const struct addrinfo *hints);

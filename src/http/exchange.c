@@ -114,8 +114,13 @@ static void resolve(struct http_exchange *exchange)
         return;
     }
     expect_bytes_within(exchange, options->connect_timeout_ns);
-    int r = names_resolve(options->names, exchange->url.host, /* service */ NULL, &hints, on_names,
-                          exchange, &exchange->query);
+    const struct names_question question = {
+        .node = exchange->url.host,
+        .hints = &hints,
+        .on_answer = on_names,
+        .context = exchange,
+    };
+    int r = names_ask(options->names, &question, &exchange->query);
     if (r < 0) {
         finish(exchange, r == -ENOMEM ? HTTP_NO_MEMORY : HTTP_NO_NAME);
     }

@@ -1,7 +1,7 @@
 /* Names to addresses. See names.h.
  *
  * Happy path:
- *   1. names_resolve hands the question to c-ares, which opens a socket: on_socket_state
+ *   1. names_ask hands the question to c-ares, which opens a socket: on_socket_state
  *   2. the loop's edges on it go to c-ares, as do the timer's ends: pump
  *   3. c-ares has an answer, perhaps at once from /etc/hosts: on_result keeps it in the query
  *   4. in the next turn the query's deferred call gives it to whoever asked, and the query goes
@@ -491,24 +491,23 @@ static bool must_ask(struct names_query *query, const char *node, const char *se
     return true;
 }
 
-int names_resolve(struct names *names, const char *node, const char *service,
-                  const struct addrinfo *hints, names_fn *on_answer, void *context,
-                  struct names_query **ret_query)
+int names_ask(struct names *names, const struct names_question *question,
+              struct names_query **ret_query)
 {
     static const struct addrinfo no_hints = {.ai_family = AF_UNSPEC};
-    assert(node != NULL || service != NULL);
+    const struct addrinfo *hints = question->hints != NULL ? question->hints : &no_hints;
+    assert(question->node != NULL || question->service != NULL);
     struct names_query *query = calloc(1, sizeof *query);
     if (query == NULL) {
         return -ENOMEM;
     }
     query->names = names;
-    query->on_answer = on_answer;
-    query->context = context;
+    query->on_answer = question->on_answer;
+    query->context = question->context;
     list_append(&names->queries, &query->node);
     loop_deferred_init(&query->answer_later, on_answer_later);
     *ret_query = query;
-    hints = hints != NULL ? hints : &no_hints;
-    if (!must_ask(query, node, service, hints)) {
+    if (!must_ask(query, question->node, question->service, hints)) {
         loop_defer(names->loop, &query->answer_later);
         return 0;
     }
@@ -518,7 +517,16 @@ int names_resolve(struct names *names, const char *node, const char *service,
         .ai_socktype = hints->ai_socktype != 0 ? hints->ai_socktype : SOCK_STREAM,
     };
     query->is_with_cares = true;
-    ares_getaddrinfo(names->channel, node, /* service */ NULL, &ares_hints, on_result, query);
+    ares_getaddrinfo(names->channel, question->node, /* service */ NULL, &ares_hints, on_result,
+                     query);
     update_timer(names);
     return 0;
+}
+
+int names_resolve(struct names *names, const char *node, const char *service,
+                  const struct addrinfo *hints, names_fn *on_answer, void *context,
+                  struct names_query **ret_query)
+{
+    const struct names_question question = {node, service, hints, on_answer, context};
+    return names_ask(names, &question, ret_query);
 }

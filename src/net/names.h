@@ -22,6 +22,15 @@ struct names_answer {
 
 typedef void names_fn(void *context, const struct names_answer *answer);
 
+/* All pointers are borrowed until names_ask returns, `context` until the callback. */
+struct names_question {
+    const char *node;             /* NULL: this machine */
+    const char *service;          /* a number or a name; NULL: port 0. Not both are NULL */
+    const struct addrinfo *hints; /* as for getaddrinfo; NULL: none */
+    names_fn *on_answer;
+    void *context;
+};
+
 /* Make a resolver; /etc/hosts and /etc/resolv.conf are read now. 0 or a negative errno. */
 int names_new(struct loop *loop, struct names **ret_names);
 
@@ -32,9 +41,12 @@ int names_set_servers(struct names *names, const char *servers);
 /* End all queries without calling back, and release the resolver. NULL is fine. */
 void names_free(struct names *names);
 
-/* Begin to resolve. `node` or `service` may be NULL, not both. `hints` as for getaddrinfo
- * (ai_flags, ai_family, ai_socktype, ai_protocol). `on_answer` is called exactly once, in a later
- * turn of the loop, unless the query is cancelled. 0 or a negative errno. */
+/* Begin to resolve. `on_answer` is called exactly once, in a later turn of the loop, unless the
+ * query is cancelled. 0 or a negative errno. */
+int names_ask(struct names *names, const struct names_question *question,
+              struct names_query **ret_query);
+
+/* The same with the question's parts in a row. */
 int names_resolve(struct names *names, const char *node, const char *service,
                   const struct addrinfo *hints, names_fn *on_answer, void *context,
                   struct names_query **ret_query);

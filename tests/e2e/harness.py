@@ -221,7 +221,7 @@ def wait_until(condition, what, seconds=WAIT):
 # -- connections -----------------------------------------------------------------------------------
 
 
-def dial(address, seconds=WAIT):
+def dial(address, seconds=5):
     family = socket.AF_UNIX if isinstance(address, str) else \
         socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     peer = socket.socket(family, socket.SOCK_STREAM)

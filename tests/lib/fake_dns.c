@@ -230,22 +230,41 @@ static void on_tcp(struct loop_io *io, unsigned events)
     assert_int_equal(loop_io_start(dns->loop, &c->io, fd, on_tcp_query), 0);
 }
 
+/* The same port for both, which somebody may have in one of them. 0: try again. */
+static uint16_t bind_both(int *ret_tcp, int *ret_udp)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int tcp = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(tcp, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(tcp, 4), 0);
+    assert_int_equal(getsockname(tcp, (struct sockaddr *)&address, &len), 0);
+    if (bind(udp, (struct sockaddr *)&address, len) < 0) {
+        close(tcp);
+        close(udp);
+        return 0;
+    }
+    *ret_tcp = tcp;
+    *ret_udp = udp;
+    return ntohs(address.sin_port);
+}
+
 struct fake_dns *fake_dns_new(struct loop *loop)
 {
     struct fake_dns *dns = calloc(1, sizeof *dns);
     assert_non_null(dns);
     dns->loop = loop;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int tcp = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(udp, (struct sockaddr *)&address, len), 0);
-    assert_int_equal(getsockname(udp, (struct sockaddr *)&address, &len), 0);
-    assert_int_equal(bind(tcp, (struct sockaddr *)&address, len), 0);
-    assert_int_equal(listen(tcp, 4), 0);
+    int tcp = -1;
+    int udp = -1;
+    uint16_t port = 0;
+    for (int i = 0; i < 100 && port == 0; i++) {
+        port = bind_both(&tcp, &udp);
+    }
+    assert_int_not_equal(port, 0);
     assert_int_equal(loop_io_start(loop, &dns->udp, udp, on_udp), 0);
     assert_int_equal(loop_io_start(loop, &dns->tcp, tcp, on_tcp), 0);
-    (void)snprintf(dns->address, sizeof dns->address, "127.0.0.1:%u", ntohs(address.sin_port));
+    (void)snprintf(dns->address, sizeof dns->address, "127.0.0.1:%u", port);
     return dns;
 }
 

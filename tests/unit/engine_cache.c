@@ -25,6 +25,7 @@ static struct engine *engine;
 static char root[64];
 static char dir[96];
 static char entry[PATH_LEN]; /* the path of the one entry */
+static unsigned compilations;
 
 static const char source[] = "(module (func (export \"f\") (result i32) i32.const 42))";
 
@@ -92,13 +93,33 @@ static int teardown(void **state)
     return 0;
 }
 
+static void on_compile(void *context)
+{
+    unsigned *count = context;
+    (*count)++;
+}
+
+static int load_from(const char *from, struct engine *with, const char *text,
+                     struct module **ret_module, enum cache_result *ret_result)
+{
+    struct error err = {0};
+    struct cache_request request = {.engine = with,
+                                    .bytes = span_of(text),
+                                    .dir = from,
+                                    .on_compile = on_compile,
+                                    .context = &compilations};
+    compilations = 0;
+    return cache_load(&request, ret_module, ret_result, &err);
+}
+
 static enum cache_result load_with(struct engine *with, const char *text)
 {
     struct module *module = NULL;
-    struct error err = {0};
     enum cache_result result = CACHE_HIT;
-    assert_int_equal(cache_load(with, span_of(text), dir, &module, &result, &err), 0);
+    assert_int_equal(load_from(dir, with, text, &module, &result), 0);
     assert_non_null(module_find_export(module, "f"));
+    /* Whoever waits is told of a compilation, and of nothing else. */
+    assert_int_equal(compilations, result == CACHE_HIT ? 0 : 1);
     module_free(module);
     return result;
 }
@@ -142,15 +163,14 @@ static void each_module_and_setting_has_its_entry(void **state)
 static void no_directory_is_no_error(void **state)
 {
     struct module *module = NULL;
-    struct error err = {0};
     enum cache_result result = CACHE_HIT;
     (void)state;
-    assert_int_equal(cache_load(engine, span_of(source), NULL, &module, &result, &err), 0);
+    assert_int_equal(load_from(NULL, engine, source, &module, &result), 0);
     assert_int_equal(result, CACHE_UNSTORED);
     module_free(module);
-    assert_int_equal(cache_load(engine, span_of(source), "/proc/no", &module, NULL, &err), 0);
+    assert_int_equal(load_from("/proc/no", engine, source, &module, NULL), 0);
     module_free(module);
-    assert_int_equal(cache_load(engine, span_of(source), "/dev/null", &module, &result, &err), 0);
+    assert_int_equal(load_from("/dev/null", engine, source, &module, &result), 0);
     assert_int_equal(result, CACHE_UNSTORED);
     module_free(module);
 }
@@ -158,9 +178,8 @@ static void no_directory_is_no_error(void **state)
 static void what_is_no_module_leaves_no_entry(void **state)
 {
     struct module *module = NULL;
-    struct error err = {0};
     (void)state;
-    assert_int_equal(cache_load(engine, span_of("nonsense"), dir, &module, NULL, &err), -ENOEXEC);
+    assert_int_equal(load_from(dir, engine, "nonsense", &module, NULL), -ENOEXEC);
     assert_null(module);
     assert_int_equal(list(), 0);
 }

@@ -84,7 +84,8 @@ static struct names_query *begin(struct fixture *x, const char *node, const char
     const struct addrinfo hints = {.ai_family = family, .ai_flags = flags};
     struct names_query *query = NULL;
     unsigned before = x->answers;
-    assert_int_equal(names_resolve(x->names, node, service, &hints, on_answer, x, &query), 0);
+    const struct names_question question = {node, service, &hints, on_answer, x};
+    assert_int_equal(names_ask(x->names, &question, &query), 0);
     assert_int_equal(x->answers, before); /* never from within */
     return query;
 }
