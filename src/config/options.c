@@ -210,6 +210,41 @@ static int parse_max_fds(const char *value, void *field, struct error *err)
     return 0;
 }
 
+static int parse_max_head(const char *value, void *field, struct error *err)
+{
+    uint64_t bytes = 0;
+    int r = parse_size(value, &bytes, err);
+    if (r == 0 && bytes > OPTION_HTTP_HEAD_MAX) {
+        r = error_set(err, -EINVAL, "'%s' is more than 64M", value);
+    }
+    if (r == 0) {
+        *(uint64_t *)field = bytes;
+    }
+    return r;
+}
+
+static int parse_redirects(const char *value, void *field, struct error *err)
+{
+    uint64_t count = 0;
+    if (num_parse_u64(value, OPTION_HTTP_REDIRECTS_MAX, &count) < 0) {
+        return error_set(err, -EINVAL, "'%s' is no number from 0 to %d", value,
+                         (int)OPTION_HTTP_REDIRECTS_MAX);
+    }
+    *(uint64_t *)field = count;
+    return 0;
+}
+
+static int parse_concurrency(const char *value, void *field, struct error *err)
+{
+    uint64_t count = 0;
+    if (num_parse_u64(value, UINT32_MAX, &count) < 0 || count == 0) {
+        return error_set(err, -EINVAL, "'%s' is no number above 0; leave it out for no limit",
+                         value);
+    }
+    *(uint64_t *)field = count;
+    return 0;
+}
+
 static int parse_workers(const char *value, void *field, struct error *err)
 {
     uint32_t *workers = field;
@@ -294,11 +329,34 @@ static const struct option run_table[] = {
              "unix:PATH. A rule with a name lets it look up that name.",
      .parse = parse_list,
      .field = RUN_FIELD(allow_connect)},
+    {.name = "allow-http",
+     .placeholder = "PATTERN",
+     .is_repeatable = true,
+     .section = "Network",
+     .help = "Let a guest with an HTTP client make requests there: https://example.org (this host, "
+             "whatever scheme and port), https://example.org:443 (exactly these), "
+             "'*.example.org', 10.0.0.0/8:8080, insecure:allow-all. With ,private behind it the "
+             "name may stand for a private address.",
+     .parse = parse_list,
+     .field = RUN_FIELD(allow_http)},
     {.name = "net",
      .section = "Network",
-     .help = "Grant the network as a whole: listening, connecting and looking up names.",
+     .help = "Grant the network as a whole: listening, connecting, looking up names and HTTP.",
      .parse = parse_flag,
      .field = RUN_FIELD(net)},
+    {.name = "policy-dry-run",
+     .section = "Network",
+     .help = "Refuse nothing; print a line for each thing that would be refused.",
+     .parse = parse_flag,
+     .field = RUN_FIELD(policy_dry_run)},
+    {.name = "host",
+     .placeholder = "NAME=ADDRESS",
+     .is_repeatable = true,
+     .section = "Network",
+     .help = "Take this name for that numeric address and ask no name server. What may be reached "
+             "stays as it is.",
+     .parse = parse_list,
+     .field = RUN_FIELD(hosts)},
     {.name = "poll",
      .placeholder = "level|auto",
      .section = "Network",
@@ -312,6 +370,68 @@ static const struct option run_table[] = {
              "not find their directories.",
      .parse = parse_flag,
      .field = RUN_FIELD(strict_prestat)},
+    {.name = "ca-file",
+     .placeholder = "FILE",
+     .section = "HTTP client",
+     .help = "Trust the certificates in FILE (PEM) and not the system's.",
+     .parse = parse_text,
+     .field = RUN_FIELD(http.ca_file)},
+    {.name = "http-proxy",
+     .placeholder = "URL",
+     .section = "HTTP client",
+     .help = "Make requests through this proxy: http://proxy.example:3128, socks5h://... The "
+             "environment's is never used.",
+     .parse = parse_text,
+     .field = RUN_FIELD(http.proxy)},
+    {.name = "http-timeout",
+     .placeholder = "TIME",
+     .section = "HTTP client",
+     .help = "End a request that takes longer than this in all. Default: no limit.",
+     .parse = parse_time_limit,
+     .field = RUN_FIELD(http.timeout_ns)},
+    {.name = "http-connect-timeout",
+     .placeholder = "TIME",
+     .section = "HTTP client",
+     .help = "How long looking up the name may take, and connecting. Default 10s.",
+     .parse = parse_time_limit,
+     .field = RUN_FIELD(http.connect_timeout_ns)},
+    {.name = "http-first-byte-timeout",
+     .placeholder = "TIME",
+     .section = "HTTP client",
+     .help = "How long the head of the response may keep waiting; 0 for ever. Default 60s.",
+     .parse = parse_time,
+     .field = RUN_FIELD(http.first_byte_timeout_ns)},
+    {.name = "http-idle-timeout",
+     .placeholder = "TIME",
+     .section = "HTTP client",
+     .help = "How long the peer may send nothing within a body; 0 for ever. Default 60s.",
+     .parse = parse_time,
+     .field = RUN_FIELD(http.idle_timeout_ns)},
+    {.name = "http-max-body",
+     .placeholder = "SIZE",
+     .section = "HTTP client",
+     .help = "End a response whose body is larger. Default: no limit, it is passed on as it comes.",
+     .parse = parse_size,
+     .field = RUN_FIELD(http.max_body)},
+    {.name = "http-max-head",
+     .placeholder = "SIZE",
+     .section = "HTTP client",
+     .help = "End a response whose header lines together are larger. Default 64K.",
+     .parse = parse_max_head,
+     .field = RUN_FIELD(http.max_head)},
+    {.name = "http-redirects",
+     .placeholder = "N",
+     .section = "HTTP client",
+     .help = "Follow redirects over at most N URLs, the first one counted; each has to be allowed. "
+             "0: never, the guest sees the redirect. Default 10.",
+     .parse = parse_redirects,
+     .field = RUN_FIELD(http.redirects)},
+    {.name = "http-concurrency",
+     .placeholder = "N",
+     .section = "HTTP client",
+     .help = "Let the guest hold at most N responses that it has not closed. Default: no limit.",
+     .parse = parse_concurrency,
+     .field = RUN_FIELD(http.concurrency)},
     {.name = "invoke",
      .placeholder = "FUNCTION",
      .section = "Running",
@@ -338,6 +458,11 @@ static const struct option run_table[] = {
      .help = "Print each host call with its arguments and its result on stderr.",
      .parse = parse_flag,
      .field = RUN_FIELD(trace)},
+    {.name = "timing",
+     .section = "Running",
+     .help = "Print on stderr how long starting took, part by part, and running.",
+     .parse = parse_flag,
+     .field = RUN_FIELD(timing)},
     {.name = "timeout",
      .placeholder = "TIME",
      .section = "Limits",
@@ -404,6 +529,7 @@ static const struct command commands[] = {
      .examples = "  hythe run --allow-listen :8080 hyper_server.wasm\n"
                  "  hythe run --tcplisten 127.0.0.1:8080 --dir ./site::/site:ro server.wasm\n"
                  "  hythe run --net --trace client.wasm https://example.org\n"
+                 "  hythe run --allow-http https://api.example.org:443 fetch.wasm\n"
                  "  hythe run --invoke add reactor.wasm\n",
      .options = run_table,
      .option_count = ARRAY_COUNT(run_table),
@@ -490,7 +616,13 @@ static int check_run(const struct run_options *options, struct error *err)
 
 int run_options_parse(int argc, char **argv, struct run_options *options, struct error *err)
 {
-    *options = (struct run_options){.workers = 1, .grace_ns = UINT64_MAX};
+    *options = (struct run_options){
+        .workers = 1,
+        .grace_ns = UINT64_MAX,
+        .http = {.first_byte_timeout_ns = UINT64_MAX,
+                 .idle_timeout_ns = UINT64_MAX,
+                 .redirects = UINT64_MAX},
+    };
     struct operands operands = {0};
     int r = command_line_parse(options_find_command("run"), argc, argv, options, &operands, err);
     if (r != 0) {
@@ -517,6 +649,8 @@ void run_options_done(struct run_options *options)
     free(options->tcplisten.items);
     free(options->allow_listen.items);
     free(options->allow_connect.items);
+    free(options->allow_http.items);
+    free(options->hosts.items);
     *options = (struct run_options){0};
 }
 

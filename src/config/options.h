@@ -43,6 +43,22 @@ enum {
     OPTION_MAX_FDS_MIN = 16,
     OPTION_MAX_FDS_MAX = 1 << 20,
     OPTION_LIST_MAX = 4096, /* times an option may be repeated */
+    OPTION_HTTP_HEAD_MAX = 64 << 20,
+    OPTION_HTTP_REDIRECTS_MAX = 100,
+};
+
+/* What a guest that calls out over HTTP gets. */
+struct http_options {
+    const char *ca_file;
+    const char *proxy;
+    uint64_t timeout_ns;            /* 0: none */
+    uint64_t connect_timeout_ns;
+    uint64_t first_byte_timeout_ns; /* this and the next: UINT64_MAX when not given, 0: none */
+    uint64_t idle_timeout_ns;
+    uint64_t max_body;              /* bytes */
+    uint64_t max_head;              /* bytes */
+    uint64_t redirects;             /* UINT64_MAX when not given */
+    uint64_t concurrency;
 };
 
 /* `hythe run`. Numbers that are 0 were not given, if not said otherwise. */
@@ -52,7 +68,10 @@ struct run_options {
     struct string_list tcplisten;
     struct string_list allow_listen;
     struct string_list allow_connect;
+    struct string_list allow_http;
+    struct string_list hosts;
     bool net;
+    bool policy_dry_run;
     uint32_t workers; /* 1 when not given; OPTION_WORKERS_AUTO */
     const char *invoke;
     uint64_t timeout_ns;
@@ -61,11 +80,13 @@ struct run_options {
     uint64_t max_fds;
     uint64_t grace_ns; /* UINT64_MAX when not given */
     bool trace;
+    bool timing;
     enum poll_option poll;
     const char *argv0;
     const char *cache_dir;
     bool no_cache;
     bool strict_prestat;
+    struct http_options http;
 
     const char *module;
     char **args; /* borrowed tail of argv: what follows the module */

@@ -21,6 +21,7 @@ static void on_ready(struct loop_io *io, unsigned events)
     if ((events & LOOP_WRITE) != 0 && (d->ready & LOOP_WRITE) == 0) {
         d->write_news = true;
     }
+    d->read_news = d->read_news || (events & LOOP_READ) != 0;
     d->ready |= (uint8_t)events;
     if (d->kind == DESCRIPTOR_SOCKET && (events & LOOP_WRITE) != 0) {
         guest_socket_on_writable(d);

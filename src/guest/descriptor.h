@@ -80,6 +80,7 @@ struct descriptor {
     uint32_t write_poll;
     uint8_t waits_for;     /* directions in which the guest is parked, if wait_poll is current */
     uint32_t wait_poll;    /* the poll that set waits_for */
+    bool read_news;        /* of a listener: an edge, or an accept, since FD_READ was reported */
     bool write_news;       /* an edge, or a send, since FD_WRITE was last reported */
 };
 

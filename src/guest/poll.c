@@ -2,6 +2,7 @@
 #include "guest/poll.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 #include "guest/guest.h"
@@ -35,6 +36,25 @@ static uint64_t readable_bytes(struct descriptor *d, bool count_bytes)
     return count > 0 ? (uint64_t)count : 0;
 }
 
+/* What is cached says what was ready before the guest's last call; the call may have used it up
+ * without finding out. A guest that asked for NONBLOCK then gets AGAIN. One that did not would be
+ * parked in a call that poll has called ready, so for it the kernel is asked once more. */
+static bool is_ready(struct descriptor *d, unsigned direction)
+{
+    if ((d->ready & direction) == 0) {
+        return false;
+    }
+    if (d->always_ready || (d->fdflags & FDFLAG_NONBLOCK) != 0 || (d->ready & LOOP_ERROR) != 0) {
+        return true;
+    }
+    struct pollfd asked = {.fd = d->fd, .events = direction == LOOP_READ ? POLLIN : POLLOUT};
+    if (poll(&asked, 1, 0 /* timeout */) != 0) {
+        return true;
+    }
+    descriptor_not_ready(d, direction);
+    return false;
+}
+
 /* An error or a hang-up is readiness: the call that follows gets the errno. */
 static bool report(struct descriptor *d, struct poll_result *ret_result)
 {
@@ -55,11 +75,14 @@ bool guest_poll_read(struct guest *guest, uint32_t fd, bool count_bytes,
     if (d == NULL) {
         return report_bad(ret_result);
     }
+    bool is_new = d->read_poll != guest->poll_seq - 1;
+    bool has_news = guest->poll_mode == GUEST_POLL_LEVEL || is_new || d->read_news;
     d->read_poll = guest->poll_seq;
-    if ((d->ready & LOOP_READ) == 0) {
+    if ((is_listener(d) && !has_news) || !is_ready(d, LOOP_READ)) {
         guest_wait_mark(guest, d, LOOP_READ);
         return false;
     }
+    d->read_news = false;
     report(d, ret_result);
     ret_result->nbytes = readable_bytes(d, count_bytes);
     return true;
@@ -76,8 +99,8 @@ bool guest_poll_write(struct guest *guest, uint32_t fd, bool is_edge,
     bool is_paired = d->read_poll == guest->poll_seq;
     bool wants_edges = is_edge || guest->poll_mode == GUEST_POLL_AUTO;
     d->write_poll = guest->poll_seq;
-    if ((d->ready & LOOP_WRITE) == 0 ||
-        (wants_edges && is_paired && !is_new && !d->write_news)) {
+    bool has_news = !wants_edges || !is_paired || is_new || d->write_news;
+    if (!has_news || !is_ready(d, LOOP_WRITE)) {
         guest_wait_mark(guest, d, LOOP_WRITE);
         return false;
     }

@@ -6,7 +6,10 @@
  *   - the subscription is new since the guest's previous poll, or
  *   - the guest has tried to send on it since the last report, or
  *   - the kernel has made it writable again.
- * Otherwise a writable but idle connection would end every poll at once, for ever. */
+ * Otherwise a writable but idle connection would end every poll at once, for ever. Likewise FD_READ
+ * of a listener: once reported, it is reported again after an accept or a new connection, so that a
+ * guest which rests from accepting (hyper does, for a second, when it is out of descriptors) does
+ * not spin meanwhile. */
 #ifndef HYTHE_GUEST_POLL_H
 #define HYTHE_GUEST_POLL_H
 

@@ -215,6 +215,7 @@ static int bind_shared(struct guest_socket *s, const struct net_address *address
     loop_io_stop(&s->base.io);
     r = dup3(shared, s->base.fd, O_CLOEXEC) < 0 ? -errno : 0;
     (void)close(shared); /* the duplicate stays */
+    set_nodelay(s);      /* what is accepted has it from the listener */
     if (r == 0 && was_watched) {
         r = descriptor_watch(&s->base);
     }
@@ -298,10 +299,14 @@ static bool died_in_queue(int error)
            error == EHOSTUNREACH || error == EHOSTDOWN || error == ENONET || error == EINTR;
 }
 
-static int accept_fd(struct guest_socket *s)
+/* Gives the peer's address, too, in at most the size of `ret_peer`. */
+static int accept_fd(struct guest_socket *s, struct sockaddr_storage *ret_peer,
+                     socklen_t *ret_peer_len)
 {
     for (int i = 0; i < ACCEPT_TRIES; i++) {
-        int fd = accept4(s->base.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        *ret_peer_len = sizeof *ret_peer;
+        int fd = accept4(s->base.fd, (struct sockaddr *)ret_peer, ret_peer_len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0 || !died_in_queue(errno)) {
             return fd >= 0 ? fd : -errno;
         }
@@ -315,7 +320,10 @@ int guest_socket_accept(struct guest_socket *s, struct guest_socket **ret_socket
     if (s->state != SOCKET_LISTENING) {
         return s->type == SOCK_STREAM ? -EINVAL : -EOPNOTSUPP;
     }
-    int fd = accept_fd(s);
+    struct sockaddr_storage peer;
+    socklen_t peer_len = 0;
+    s->base.read_news = true; /* the guest looks after it: poll may speak of it again */
+    int fd = accept_fd(s, &peer, &peer_len);
     if (fd < 0) {
         if (fd == -EAGAIN) {
             descriptor_not_ready(&s->base, LOOP_READ);
@@ -333,8 +341,15 @@ int guest_socket_accept(struct guest_socket *s, struct guest_socket **ret_socket
     int r = make(s->base.guest, fd, &like, ret_socket);
     if (r < 0) {
         (void)close(fd); /* the peer sees it closed */
+        return r;
     }
-    return r;
+    if (s->family != AF_UNIX && peer_len <= sizeof(*ret_socket)->peer) {
+        /* Kept, since the kernel forgets it when the peer resets, and guests that get an error
+         * for it take that for one of accept and stop accepting for a while. */
+        memcpy(&(*ret_socket)->peer, &peer, peer_len);
+        (*ret_socket)->peer_len = peer_len;
+    }
+    return 0;
 }
 
 static int kernel_connect(const struct guest_socket *s, const struct net_address *address)
@@ -420,6 +435,11 @@ int guest_socket_peer(struct guest_socket *s, struct net_address *ret_address)
     guest_flush(s->base.guest);
     socklen_t len = sizeof ret_address->u;
     memset(ret_address, 0, sizeof *ret_address);
+    if (s->peer_len > 0) {
+        memcpy(&ret_address->u, &s->peer, s->peer_len);
+        ret_address->len = s->peer_len;
+        return 0;
+    }
     if (getpeername(s->base.fd, &ret_address->u.any, &len) < 0) {
         return -errno;
     }

@@ -46,6 +46,8 @@ struct guest_socket {
     uint16_t linger_seconds;
     uint64_t recv_timeout_ns; /* for blocking calls; UINT64_MAX: none */
     uint64_t send_timeout_ns;
+    struct sockaddr_in6 peer; /* of an accepted IP socket, in either family's form */
+    socklen_t peer_len;       /* 0: ask the kernel */
     struct buffer held;  /* bytes kept back or waiting for room */
     struct list node;    /* among the guest's lingering ones, after close */
 };

@@ -32,6 +32,8 @@ enum {
     SOCKETS_MAX = 32,    /* of c-ares that are watched; it has two for each server */
     PUMP_READS_MAX = 64, /* in one turn, so that a server that floods us is not all we do */
     SERVICE_BUFFER = 1024,
+    TIMEOUT_MS = 2500, /* for a server's first try, doubled with each: 17.5 s in all, where */
+    TRIES = 3,         /* c-ares' own 75 s are longer than any guest's client waits */
 };
 
 struct names_socket {
@@ -215,10 +217,13 @@ int names_new(struct loop *loop, struct names **ret_names)
     list_init(&names->queries);
     loop_deferred_init(&names->pump_again, on_pump_again);
     struct ares_options options = {
+        .timeout = TIMEOUT_MS,
+        .tries = TRIES,
         .sock_state_cb = on_socket_state,
         .sock_state_cb_data = names,
     };
-    int status = ares_init_options(&names->channel, &options, ARES_OPT_SOCK_STATE_CB);
+    int status = ares_init_options(&names->channel, &options,
+                                   ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
     if (status != ARES_SUCCESS) {
         names_free(names);
         return errno_from_cares(status);

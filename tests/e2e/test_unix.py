@@ -60,7 +60,7 @@ def test_not_granted(hythe, guest, path, tmp_path):
     result = hythe.run("--allow-listen", "*:*", guest("unix_server"), "listen", path)
     assert result.code != 0
     assert list(tmp_path.iterdir()) == []
-    assert any("--allow-listen" in line and path in line for line in result.own_lines), result
+    assert any("--allow-listen unix:" in line for line in result.own_lines), result
 
 
 def test_folder_grant(hythe, guest, path, tmp_path):

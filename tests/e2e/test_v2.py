@@ -81,7 +81,8 @@ def test_half_closed(server):
     with dial(server.address) as peer:
         peer.sendall(GET)
         peer.shutdown(socket.SHUT_WR)
-        assert read_to_end(peer).endswith(expected_body(peer))
+        body = expected_body(peer)
+        assert read_to_end(peer).endswith(body)
 
 
 def test_sixty_connections(server):

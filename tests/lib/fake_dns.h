@@ -6,6 +6,7 @@
  *     alias.test   CNAME one.test, A 192.0.2.1
  *     many.test    UDP: truncated; TCP: 200 A records, in two pieces
  *     broken.test  SERVFAIL          garbage.test  bytes that are no answer
+ *     flaky.test   A 192.0.2.1, from the second question on
  *     silent.test  nothing at all    others        NXDOMAIN */
 #ifndef HYTHE_TESTS_LIB_FAKE_DNS_H
 #define HYTHE_TESTS_LIB_FAKE_DNS_H

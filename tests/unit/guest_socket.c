@@ -464,6 +464,56 @@ static void the_end_behind_a_short_read_makes_an_edge(void **state)
     fake_guest_free(f);
 }
 
+/* fd_read and fd_write come in through the descriptor's own functions. */
+static void reads_and_writes_as_a_descriptor(void **state)
+{
+    (void)state;
+    struct fake_guest *f = guest_with_net();
+    int peer = -1;
+    struct guest_socket *s = peer_pair(&f->guest, &peer);
+    char got[16] = "hello";
+    struct iovec iov = {got, 5};
+    assert_int_equal(s->base.ops->write(&s->base, &iov, 1), 5);
+    assert_ptr_equal(f->guest.held, s);
+    assert_int_equal(s->base.ops->read(&s->base, &iov, 1), -EAGAIN);
+    peer_read(peer, got, 5);
+    assert_int_equal(send(peer, "world", 5, 0), 5);
+    peer_wait_ready(&f->guest, &s->base, LOOP_READ);
+    assert_int_equal(s->base.ops->read(&s->base, &iov, 1), 5);
+    assert_memory_equal(got, "world", 5);
+    closed(s);
+    close(peer);
+    fake_guest_free(f);
+}
+
+/* A connect that is still under way: nothing is kept back, and its success opens the socket. */
+static void sends_while_connecting(void **state)
+{
+    (void)state;
+    struct fake_guest *f = guest_with_net();
+    uint16_t port = 0;
+    int listening = peer_listen(&port);
+    struct guest_socket *s = opened(f, AF_INET, SOCK_STREAM);
+    struct net_address address = peer_v4(port);
+    assert_int_equal(guest_socket_connect(s, &address), -EINPROGRESS);
+    char text[] = "early";
+    struct iovec iov = {text, 5};
+    int64_t sent = -EAGAIN;
+    for (int i = 0; i < 1000 && sent == -EAGAIN; i++) {
+        sent = guest_socket_send(s, &iov, 1);
+        usleep(1000);
+    }
+    assert_int_equal(sent, 5);
+    assert_null(f->guest.held);
+    assert_int_equal(s->state, SOCKET_OPEN);
+    int peer = accept(listening, NULL, NULL);
+    peer_read(peer, text, 5);
+    closed(s);
+    close(peer);
+    close(listening);
+    fake_guest_free(f);
+}
+
 static void peek_leaves_all_as_it_is(void **state)
 {
     (void)state;
@@ -588,6 +638,8 @@ int main(void)
         cmocka_unit_test(a_short_read_forgets_the_readiness),
         cmocka_unit_test(the_end_stays_readable),
         cmocka_unit_test(the_end_behind_a_short_read_makes_an_edge),
+        cmocka_unit_test(reads_and_writes_as_a_descriptor),
+        cmocka_unit_test(sends_while_connecting),
         cmocka_unit_test(peek_leaves_all_as_it_is),
         cmocka_unit_test(a_reset_is_an_error_once),
         cmocka_unit_test(datagrams),

@@ -178,6 +178,15 @@ static void negative_answers(void **state)
     assert_int_not_equal(ask(x, label, NULL, AF_INET, 0), 0);
 }
 
+/* The first datagram is lost: the timer asks again. */
+static void asks_again(void **state)
+{
+    struct fixture *x = *state;
+    assert_int_equal(ask(x, "flaky.test", NULL, AF_INET, 0), 0);
+    assert_string_equal(x->text, "192.0.2.1:0 ");
+    assert_int_equal(fake_dns_count(x->dns), 2);
+}
+
 /* The long way over TCP, whose bytes come in pieces: what c-ares does not read at once must not
  * be forgotten on an edge. */
 static void many_over_tcp(void **state)
@@ -250,17 +259,10 @@ static void freed_in_an_answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(numeric),
-        TEST(services),
-        TEST(nameless),
-        TEST(localhost),
-        TEST(from_a_server),
-        TEST(negative_answers),
-        TEST(many_over_tcp),
-        TEST(several_at_once),
-        TEST(cancelled),
-        TEST(freed_with_queries),
-        TEST(freed_in_an_answer),
+        TEST(numeric),       TEST(services),           TEST(nameless),
+        TEST(localhost),     TEST(from_a_server),      TEST(negative_answers),
+        TEST(many_over_tcp), TEST(asks_again),         TEST(several_at_once),
+        TEST(cancelled),     TEST(freed_with_queries), TEST(freed_in_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

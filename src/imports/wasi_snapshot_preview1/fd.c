@@ -318,6 +318,9 @@ static int32_t fd_prestat_get(struct call *call)
     }
     /* Listeners are no part of the specification. BADF would end the scan before the directories
      * behind them; an unknown tag is skipped. */
+    if (d->kind != DESCRIPTOR_DIR && call_guest(call)->strict_prestat) {
+        return WASI_EBADF;
+    }
     uint8_t bytes[WASI_PRESTAT_SIZE] = {0};
     bytes[0] = d->kind == DESCRIPTOR_DIR ? WASI_PRESTAT_DIR : WASI_PRESTAT_SOCKET;
     store_u32(bytes + 4, (uint32_t)preopen_name(d).len);

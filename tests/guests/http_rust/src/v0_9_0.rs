@@ -1,0 +1,9 @@
+//! The client on release 0.9.0; handle.rs says what it does.
+mod command;
+mod handle;
+
+use published_0_9_0 as published;
+
+fn main() {
+    command::main(handle::perform)
+}
