@@ -21,13 +21,13 @@
 
 enum { HASH_LEN = 32, NAME_MAX_LEN = 128, FD_PATH_LEN = 32 };
 
-/* What an entry ends with: a hash of everything before, and a mark. */
+/* What an entry ends with: a seal over everything before and the entry's name, and a mark. */
 struct trailer {
-    uint8_t hash[HASH_LEN];
+    uint8_t seal[HASH_LEN];
     char mark[8];
 };
 
-static const char trailer_mark[8] = "hythe-1";
+static const char trailer_mark[8] = "hythe-2";
 
 static void entry_name(const struct engine *engine, struct span bytes, char name[NAME_MAX_LEN])
 {
@@ -104,10 +104,21 @@ static int open_dir(const char *dir)
     return fd;
 }
 
-static bool trailer_holds(const uint8_t *data, size_t len)
+/* A sound entry under another module's name must not hold, so the name is sealed with it. A file
+ * of hythe compile is sealed without one: "". */
+static void make_seal(struct span compiled, const char *name, uint8_t ret_seal[HASH_LEN])
+{
+    uint8_t sealed[HASH_LEN + NAME_MAX_LEN];
+    size_t name_len = strnlen(name, NAME_MAX_LEN);
+    hythe_blake3(compiled.data, compiled.len, sealed);
+    memcpy(sealed + HASH_LEN, name, name_len);
+    hythe_blake3(sealed, HASH_LEN + name_len, ret_seal);
+}
+
+static bool trailer_holds(const uint8_t *data, size_t len, const char *name)
 {
     struct trailer trailer;
-    uint8_t hash[HASH_LEN];
+    uint8_t seal[HASH_LEN];
     if (len <= sizeof trailer) {
         return false;
     }
@@ -115,12 +126,12 @@ static bool trailer_holds(const uint8_t *data, size_t len)
     if (memcmp(trailer.mark, trailer_mark, sizeof trailer.mark) != 0) {
         return false;
     }
-    hythe_blake3(data, len - sizeof trailer, hash);
-    return memcmp(hash, trailer.hash, sizeof hash) == 0;
+    make_seal((struct span){data, len - sizeof trailer}, name, seal);
+    return memcmp(seal, trailer.seal, sizeof seal) == 0;
 }
 
 /* Check the file's trailer. 0, -EBADMSG when it does not hold, or another negative errno. */
-static int verify(int fd)
+static int verify(int fd, const char *name)
 {
     struct stat st;
     if (fstat(fd, &st) < 0) {
@@ -134,7 +145,7 @@ static int verify(int fd)
     if (data == MAP_FAILED) {
         return -errno;
     }
-    bool holds = trailer_holds(data, len);
+    bool holds = trailer_holds(data, len, name);
     (void)munmap(data, len); /* cannot fail for what mmap gave */
     return holds ? 0 : -EBADMSG;
 }
@@ -150,11 +161,11 @@ static int map_fd(struct engine *engine, int fd, struct module **ret_module, str
 static bool try_entry(struct engine *engine, int dir_fd, const char *name,
                       struct module **ret_module)
 {
-    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
         return false;
     }
-    bool ok = is_mine_alone(fd, false) && verify(fd) == 0 &&
+    bool ok = is_mine_alone(fd, false) && verify(fd, name) == 0 &&
               map_fd(engine, fd, ret_module, NULL) == 0;
     (void)close(fd); /* opened for reading */
     if (!ok) {
@@ -180,10 +191,10 @@ static int write_all(int fd, const void *data, size_t len)
     return 0;
 }
 
-static int write_entry(int fd, struct span compiled)
+static int write_entry(int fd, struct span compiled, const char *seal_name)
 {
     struct trailer trailer;
-    hythe_blake3(compiled.data, compiled.len, trailer.hash);
+    make_seal(compiled, seal_name, trailer.seal);
     memcpy(trailer.mark, trailer_mark, sizeof trailer.mark);
     int r = write_all(fd, compiled.data, compiled.len);
     if (r == 0) {
@@ -193,7 +204,7 @@ static int write_entry(int fd, struct span compiled)
 }
 
 /* Write `compiled` below `dir_fd` under `name`, whole or not at all. */
-static int store(int dir_fd, const char *name, struct span compiled)
+static int store(int dir_fd, const char *name, const char *seal_name, struct span compiled)
 {
     char temporary[PATH_MAX];
     int put = snprintf(temporary, sizeof temporary, "%s.%d.tmp", name, (int)getpid());
@@ -204,7 +215,7 @@ static int store(int dir_fd, const char *name, struct span compiled)
     if (fd < 0) {
         return -errno;
     }
-    int r = write_entry(fd, compiled);
+    int r = write_entry(fd, compiled, seal_name);
     if (close(fd) < 0 && r == 0) {
         r = -errno;
     }
@@ -218,14 +229,14 @@ static int store(int dir_fd, const char *name, struct span compiled)
 }
 
 static int serialize_and_store(const struct module *module, int dir_fd, const char *name,
-                               struct error *err)
+                               const char *seal_name, struct error *err)
 {
     struct span compiled;
     int r = module_serialize(module, &compiled, err);
     if (r < 0) {
         return r;
     }
-    r = store(dir_fd, name, compiled);
+    r = store(dir_fd, name, seal_name, compiled);
     module_serialized_free(compiled);
     if (r < 0) {
         return error_set_errno(err, r, "writing %s", name);
@@ -241,7 +252,7 @@ static int compile_and_store(const struct cache_request *request, int dir_fd, co
         request->on_compile(request->context);
     }
     int r = module_compile(request->engine, request->bytes, ret_module, err);
-    if (r == 0 && dir_fd >= 0 && serialize_and_store(*ret_module, dir_fd, name, NULL) == 0) {
+    if (r == 0 && dir_fd >= 0 && serialize_and_store(*ret_module, dir_fd, name, name, NULL) == 0) {
         *ret_result = CACHE_STORED;
     }
     return r;
@@ -273,13 +284,13 @@ int cache_load(const struct cache_request *request, struct module **ret_module,
 
 int cache_write_file(const struct module *module, const char *path, struct error *err)
 {
-    return serialize_and_store(module, AT_FDCWD, path, err);
+    return serialize_and_store(module, AT_FDCWD, path, "", err);
 }
 
 int cache_map_file(struct engine *engine, const char *path, struct module **ret_module,
                    struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe there must not hold us up */
     if (fd < 0) {
         return error_set_errno(err, -errno, "opening %s", path);
     }
@@ -289,7 +300,7 @@ int cache_map_file(struct engine *engine, const char *path, struct module **ret_
                       "%s is compiled code that others could have written: it must belong to you "
                       "or root and be writable by nobody else (chmod go-w)",
                       path);
-    } else if (verify(fd) < 0) {
+    } else if (verify(fd, "") < 0) {
         r = error_set(err, -EBADMSG,
                       "%s is no compiled module of hythe's, or is damaged: compile it again with "
                       "hythe compile",

@@ -31,9 +31,7 @@ static void on_ready(struct loop_io *io, unsigned events)
 
 int descriptor_watch(struct descriptor *d)
 {
-    struct loop *loop = d->guest->loop;
-    int r = d->is_shared ? loop_io_start_exclusive(loop, &d->io, d->fd, on_ready)
-                         : loop_io_start(loop, &d->io, d->fd, on_ready);
+    int r = loop_io_start(d->guest->loop, &d->io, d->fd, on_ready);
     if (r == -EPERM) {
         d->always_ready = true;
         d->ready = LOOP_READ | LOOP_WRITE;

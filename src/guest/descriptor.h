@@ -67,7 +67,6 @@ struct descriptor {
     uint8_t filetype;   /* enum guest_filetype */
     uint16_t fdflags;   /* what the guest asked for, enum guest_fdflags */
     bool is_preopen;    /* a directory or listener given at the start */
-    bool is_shared;     /* other workers wait for the same listener: only one is to be woken */
     bool always_ready;  /* of a kind the kernel cannot wait for: a regular file */
     bool is_readable;   /* opened for reading */
     bool is_writable;   /* opened for writing */

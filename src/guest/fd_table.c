@@ -31,7 +31,7 @@ struct descriptor *fd_table_get(const struct fd_table *table, uint32_t fd)
 static int grow(struct fd_table *table, uint32_t need)
 {
     if (need > table->max) {
-        return -ENFILE;
+        return -EMFILE;
     }
     uint32_t cap = table->cap == 0 ? FD_TABLE_FIRST : table->cap;
     while (cap < need) {
@@ -54,7 +54,7 @@ int fd_table_insert(struct fd_table *table, struct descriptor *d, uint32_t from,
         fd++;
     }
     if (table->count >= table->max || fd >= table->max) {
-        return -ENFILE;
+        return -EMFILE;
     }
     if (fd >= table->cap) {
         int r = grow(table, fd + 1);

@@ -23,7 +23,7 @@ void fd_table_done(struct fd_table *table);
 struct descriptor *fd_table_get(const struct fd_table *table, uint32_t fd);
 
 /* Put `d`, whose reference the table takes over on success, under the lowest free number at or
- * above `from`. 0, -ENFILE past the maximum, or -ENOMEM. */
+ * above `from`. 0, -EMFILE past the maximum, or -ENOMEM. */
 int fd_table_insert(struct fd_table *table, struct descriptor *d, uint32_t from, uint32_t *ret_fd);
 
 /* Free a number and take its reference out. NULL when nothing was there. */

@@ -70,7 +70,6 @@ static int make(struct guest *guest, int fd, const struct guest_socket *like,
     s->base.filetype = s->type == SOCK_DGRAM ? FILETYPE_SOCKET_DGRAM : FILETYPE_SOCKET_STREAM;
     s->base.is_readable = true;
     s->base.is_writable = true;
-    s->base.is_shared = s->state == SOCKET_LISTENING && guest->broker_fd >= 0;
     buffer_init(&s->held, SOCKET_HOLD_MAX);
     list_init(&s->node);
     int r = watch(s);
@@ -285,7 +284,6 @@ int guest_socket_listen(struct guest_socket *s, int backlog)
         return -errno;
     }
     s->state = SOCKET_LISTENING;
-    s->base.is_shared = s->base.guest->broker_fd >= 0;
     return watch(s);
 }
 

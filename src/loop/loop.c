@@ -193,11 +193,6 @@ int loop_io_start(struct loop *loop, struct loop_io *io, int fd, loop_io_fn *on_
     return io_start(loop, io, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, on_ready);
 }
 
-int loop_io_start_exclusive(struct loop *loop, struct loop_io *io, int fd, loop_io_fn *on_ready)
-{
-    return io_start(loop, io, fd, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE, on_ready);
-}
-
 int loop_io_start_level(struct loop *loop, struct loop_io *io, int fd, unsigned events,
                         loop_io_fn *on_ready)
 {

@@ -55,10 +55,6 @@ struct loop_io {
  * (a regular file), or another negative errno. */
 int loop_io_start(struct loop *loop, struct loop_io *io, int fd, loop_io_fn *on_ready);
 
-/* As loop_io_start, for a descriptor whose readers share one queue with other processes: the
- * kernel wakes only one of them. Reading edges only. */
-int loop_io_start_exclusive(struct loop *loop, struct loop_io *io, int fd, loop_io_fn *on_ready);
-
 /* Watch for `events` (LOOP_READ, LOOP_WRITE) as long as they last, level-triggered: for libraries
  * that do not read until EAGAIN. Again with other events changes them. 0 or a negative errno. */
 int loop_io_start_level(struct loop *loop, struct loop_io *io, int fd, unsigned events,

@@ -53,7 +53,8 @@ def exit_code(status):
 class Program:
     """A program that runs until it ends or is killed; its output is collected all the time."""
 
-    def __init__(self, argv, *, env, max_files=None, user=None, stdin=subprocess.DEVNULL, **options):
+    def __init__(self, argv, *, env, max_files=None, user=None, stdin=subprocess.DEVNULL,
+                 **options):
         def prepare():
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive the tests
             if max_files is not None:
@@ -157,7 +158,7 @@ class Hythe:
         self.programs.append(program)
         return program
 
-    def __call__(self, *args, seconds=WAIT, **options):
+    def __call__(self, *args, seconds=COMPILE, **options):
         """Run `hythe ARG...` to its end."""
         program = self.start(*args, **options)
         try:

@@ -190,7 +190,8 @@ def test_address_of_another_machine(hythe, guest):
 
 @pytest.mark.parametrize("address", ["", "8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
                                      "127.0.0.1:-1", "127.0.0.1:http", "::1:80", "[::1]", "[::1:80",
-                                     "example.org:80", "300.0.0.1:80", "unix:", "unix:" + "x" * 200])
+                                     "example.org:80", "300.0.0.1:80", "unix:",
+                                     "unix:" + "x" * 200])
 def test_bad_listen_address(hythe, guest, address):
     """An address that is none: the forms there are."""
     check_refusal(hythe.run("--tcplisten", address, guest("listener_loop")), USAGE,

@@ -7,7 +7,9 @@ import pytest
 
 from harness import GREETING, ask, free_port
 
-SOCKETS_V1, SOCKETS_V2, LISTENER = r"WasmEdge sockets v1", r"WasmEdge sockets.*v2", r"WASI preview 1"
+SOCKETS_V1 = r"WasmEdge sockets v1"
+SOCKETS_V2 = r"WasmEdge sockets.*v2"
+LISTENER = r"preopened listener"
 
 SERVERS = {
     "hyper_server": (SOCKETS_V1, "--allow-listen"),

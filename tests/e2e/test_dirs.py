@@ -101,8 +101,8 @@ def test_nothing_is_given(hythe, guest):
 # -- read-only -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("step", ["create", "append", "truncate", "times", "mkdir", "rename", "link",
-                                  "symlink", "unlink", "rmdir"])
+@pytest.mark.parametrize("step", ["create", "append", "truncate", "times", "mkdir", "rename",
+                                  "link", "symlink", "unlink", "rmdir"])
 def test_read_only_refuses(hythe, guest, tmp_path, step):
     """Each way to write, link, rename or truncate is ROFS, and nothing changes."""
     if step != "create":

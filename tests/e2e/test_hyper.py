@@ -7,7 +7,8 @@ import time
 import pytest
 
 from harness import (GET, GET_CLOSE, GREETING, Reader, ask, check_file_limit, check_idle,
-                     check_many, cpu_seconds, curl, dial, post, read_to_end, reset, send_slowly, url)
+                     check_many, cpu_seconds, curl, dial, post, read_to_end, reset, send_slowly,
+                     url)
 
 
 @pytest.fixture

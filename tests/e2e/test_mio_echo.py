@@ -13,6 +13,11 @@ def server(hythe, guest):
     return hythe.serve_own(guest("mio_echo"))
 
 
+def send_all(peer, data):
+    peer.sendall(data)
+    peer.shutdown(socket.SHUT_WR)
+
+
 def echo(peer, data):
     peer.sendall(data)
     back = b""
@@ -40,7 +45,7 @@ def test_half_close(server):
     """Everything sent before the FIN comes back, then the end."""
     data = b"0123456789abcdef" * 4096
     with dial(server.address) as peer:
-        sender = threading.Thread(target=lambda: (peer.sendall(data), peer.shutdown(socket.SHUT_WR)))
+        sender = threading.Thread(target=send_all, args=(peer, data))
         sender.start()
         assert read_to_end(peer) == data
         sender.join()
@@ -50,7 +55,7 @@ def test_slow_reader_loses_nothing(server):
     """Back-pressure: 8 MB to a client that reads late, through full buffers on both sides."""
     data = b"".join(b"%07d\n" % i for i in range(1_000_000))
     with dial(server.address) as peer:
-        sender = threading.Thread(target=lambda: (peer.sendall(data), peer.shutdown(socket.SHUT_WR)))
+        sender = threading.Thread(target=send_all, args=(peer, data))
         sender.start()
         time.sleep(0.3)
         with dial(server.address) as other:

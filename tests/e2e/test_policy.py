@@ -1,4 +1,4 @@
-"""Nothing is granted that was not asked for, and each refusal names the flag that would grant it."""
+"""Nothing is granted that was not asked for, and each refusal names the flag that grants it."""
 import re
 import socket
 

@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from harness import (GET, GET_CLOSE, Reader, ask, check_file_limit, check_idle, check_many, curl,
+from harness import (GET, GET_CLOSE, Reader, check_file_limit, check_idle, check_many, curl,
                      dial, post, read_to_end, reset, send_slowly, url)
 
 

@@ -33,8 +33,8 @@ def test_written_bytes_add_up(hythe, guest):
 
 def test_files(hythe, guest, tmp_path):
     """Paths in quotes, flags by name, errors by name."""
-    result = hythe.run("--trace", "--dir", f"{tmp_path}::/d", guest("files"), "/d", "create", "read",
-                       "mkdir", "rmdir")
+    result = hythe.run("--trace", "--dir", f"{tmp_path}::/d", guest("files"), "/d", "create",
+                       "read", "mkdir", "rmdir")
     lines = lines_of(result.err)
     assert result.code == 0, result
     assert has(lines, r'path_open\(fd=3, .*path="file".*CREAT\|EXCL.*\) = SUCCESS .*fd=\d+')

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -39,16 +40,27 @@ def test_two_workers_share_a_port(master):
 
 
 def test_both_answer(master):
-    """Of a hundred connections each worker holds some."""
+    """Of connections that come at the same time each worker holds some."""
     workers = children_of(master.pid)
     before = {pid: sockets_of(pid) for pid in workers}
-    with contextlib.ExitStack() as stack:
+    peers = []
+
+    def connect():
         for _ in range(100):
-            peer = stack.enter_context(dial(master.address))
-            peer.sendall(GET)
-            assert Reader(peer).response().body == GREETING
-        gained = [sockets_of(pid) - before[pid] for pid in workers]
-    assert sum(gained) == 100 and min(gained) > 0, gained
+            peers.append(dial(master.address))
+            peers[-1].sendall(GET)
+
+    clients = [threading.Thread(target=connect) for _ in range(4)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    for peer in peers:
+        assert Reader(peer).response().body == GREETING
+    gained = [sockets_of(pid) - before[pid] for pid in workers]
+    for peer in peers:
+        peer.close()
+    assert sum(gained) == 400 and min(gained) > 0, gained
 
 
 def test_many_connections(master):

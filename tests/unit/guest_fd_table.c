@@ -106,12 +106,12 @@ static void the_limit_is_kept(void **state)
     struct fd_table *table = *state;
     uint32_t fd = 77;
     fill(table, 100);
-    assert_int_equal(fd_table_insert(table, &probes[100].base, 0, &fd), -ENFILE);
+    assert_int_equal(fd_table_insert(table, &probes[100].base, 0, &fd), -EMFILE);
     assert_int_equal(fd, 77);
     assert_int_equal(probes[100].base.refs, 1); /* the caller's still */
     close_fd(table, 99);
-    assert_int_equal(fd_table_insert(table, &probes[100].base, 100, &fd), -ENFILE);
-    assert_int_equal(fd_table_insert(table, &probes[100].base, UINT32_MAX, &fd), -ENFILE);
+    assert_int_equal(fd_table_insert(table, &probes[100].base, 100, &fd), -EMFILE);
+    assert_int_equal(fd_table_insert(table, &probes[100].base, UINT32_MAX, &fd), -EMFILE);
     assert_int_equal(insert(table, 100, 99), 99);
     assert_int_equal(table->count, 100);
 }
@@ -122,7 +122,7 @@ static void a_small_limit_is_kept_too(void **state)
     uint32_t fd = 0;
     table->max = 2;
     fill(table, 2);
-    assert_int_equal(fd_table_insert(table, &probes[2].base, 0, &fd), -ENFILE);
+    assert_int_equal(fd_table_insert(table, &probes[2].base, 0, &fd), -EMFILE);
 }
 
 static void renumber_closes_the_target(void **state)

@@ -287,7 +287,7 @@ static void quotes_a_bad_rule(void **state)
             assert_non_null(strstr(err.text, bad[i]));
             assert_non_null(strstr(err.text, is_listen ? "--allow-listen" : "--allow-connect"));
             assert_non_null(strstr(err.text, "ADDRESS:PORT"));
-            assert_int_equal(policy.listen_count + policy.connect_count, 0);
+            assert_int_equal(policy.listen.count + policy.connect.count, 0);
             policy_done(&policy);
         }
     }

@@ -15,7 +15,10 @@
 #include "guest/socket.h"
 #include "peer.h"
 
-enum { LARGE = 1 << 20 };
+enum {
+    LARGE = 1 << 20,
+    KEPT = 15000, /* more than a small kernel buffer takes at once, less than a socket holds */
+};
 
 struct pair {
     struct fake_guest *f;
@@ -96,10 +99,10 @@ static size_t fill_and_drain(struct pair *p)
 {
     shrink(p);
     size_t done = fill(p);
-    assert_int_equal(sends(p->s, p->bytes + done, 1000), 1000);
+    assert_int_equal(sends(p->s, p->bytes + done, KEPT), KEPT);
     guest_flush(&p->f->guest);
     assert_true(p->s->is_draining);
-    return done + 1000;
+    return done + KEPT;
 }
 
 static void read_and_compare(struct pair *p, size_t from, size_t len)
@@ -288,6 +291,40 @@ static void draining_wakes_only_when_done(void **state)
     guest_wait_end(&p->f->guest);
 }
 
+/* A Unix socket's small buffer takes what is held in many parts, and says "writable" before each. */
+static void draining_in_parts_wakes_only_when_done(void **state)
+{
+    struct pair *p = *state;
+    int fds[2];
+    int size = 1; /* becomes the least there is */
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    descriptor_unref(&p->s->base);
+    close(p->peer);
+    p->peer = fds[1];
+    assert_int_equal(
+        guest_socket_wrap(&p->f->guest, fds[0], AF_UNIX, SOCK_STREAM, SOCKET_OPEN, &p->s), 0);
+    assert_int_equal(sends(p->s, p->bytes, KEPT), KEPT);
+    guest_wait_mark(&p->f->guest, &p->s->base, LOOP_WRITE);
+    assert_int_equal(guest_wait_begin(&p->f->guest, UINT64_MAX), 0); /* sends the first part */
+    assert_true(p->s->is_draining && p->s->held.len < KEPT);
+    uint8_t got[KEPT];
+    unsigned parts = 0;
+    for (size_t at = 0; at < KEPT;) {
+        size_t left = p->s->held.len;
+        ssize_t n = recv(p->peer, got + at, sizeof got - at, MSG_DONTWAIT);
+        at += n > 0 ? (size_t)n : 0;
+        assert_int_equal(loop_turn(p->f->loop, 5), 0);
+        parts += p->s->held.len < left;
+        assert_true(!p->f->guest.wait.is_due || !p->s->is_draining);
+        assert_true(!p->s->is_draining || (p->s->base.ready & LOOP_WRITE) == 0);
+    }
+    assert_true(parts > 1);
+    assert_true(p->f->guest.wait.is_due);
+    guest_wait_end(&p->f->guest);
+    assert_memory_equal(got, p->bytes, KEPT);
+}
+
 /* A guest that never waits but tries again and again gets on, too. */
 static void draining_goes_on_in_send(void **state)
 {
@@ -471,6 +508,7 @@ int main(void)
         TEST(a_full_kernel_is_again),
         TEST(draining_goes_on_by_itself),
         TEST(draining_wakes_only_when_done),
+        TEST(draining_in_parts_wakes_only_when_done),
         TEST(draining_goes_on_in_send),
         TEST(a_send_through_a_full_kernel_reports_its_own_bytes_only),
         TEST(an_error_comes_out_of_the_next_call),

@@ -176,6 +176,42 @@ static void ipv6(void **state)
     fake_guest_free(f);
 }
 
+/* An IPv4 peer of a socket for both: mapped where there is room, plain where there is not. */
+static void ipv4_peer_of_an_ipv6_socket(void **state)
+{
+    (void)state;
+    if (!peer_has_v6()) {
+        print_message("skipped: this machine has no ::1\n");
+        skip();
+    }
+    struct fake_guest *f = fake_guest_new();
+    f->guest.policy.allow_all = true;
+    static const uint8_t zero[16];
+    struct net_address any;
+    net_address_set_v6(&any, zero, 0);
+    uint32_t fd = open_bound(f, AF_INET6, &any);
+    struct guest_socket *s = guest_socket_of(fd_table_get(&f->guest.fds, fd));
+    struct guest_socket *connection = NULL;
+    uint32_t accepted = 0;
+    assert_int_equal(guest_socket_listen(s, 1), 0);
+    assert_int_equal(guest_socket_local(s, &any), 0);
+    int peer = peer_connect(net_address_port(&any));
+    peer_wait_ready(&f->guest, &s->base, LOOP_READ);
+    assert_int_equal(guest_socket_accept(s, &connection), 0);
+    assert_int_equal(fd_table_insert(&f->guest.fds, &connection->base, 3, &accepted), 0);
+    put_address(f, 4);
+    assert_int_equal(PEER4(f, accepted, ADDRESS, OUT_TYPE, OUT_PORT), WASI_ESUCCESS);
+    fake_assert_bytes(f, BUFFER, "\x7f\0\0\1\xcc", 5);
+    assert_int_equal(fake_u32(f, OUT_TYPE), 4);
+    static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1};
+    put_address(f, 16);
+    assert_int_equal(PEER4(f, accepted, ADDRESS, OUT_TYPE, OUT_PORT), WASI_ESUCCESS);
+    fake_assert_bytes(f, BUFFER, mapped, sizeof mapped);
+    assert_int_equal(fake_u32(f, OUT_TYPE), 6);
+    close(peer);
+    fake_guest_free(f);
+}
+
 static void unix_sockets(void **state)
 {
     (void)state;
@@ -197,8 +233,11 @@ static void unix_sockets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(four_parameters), cmocka_unit_test(three_parameters),
-        cmocka_unit_test(bad_arguments),   cmocka_unit_test(ipv6),
+        cmocka_unit_test(four_parameters),
+        cmocka_unit_test(three_parameters),
+        cmocka_unit_test(bad_arguments),
+        cmocka_unit_test(ipv6),
+        cmocka_unit_test(ipv4_peer_of_an_ipv6_socket),
         cmocka_unit_test(unix_sockets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,7 +181,7 @@ static void a_full_table_closes_the_connection(void **state)
     f->guest.fds.max = 4;
     int peer = peer_connect(port);
     int32_t e = fake_call(f, &preview1_sock, "sock_accept", 3, 0, OUT_FD);
-    assert_int_equal(e, WASI_ENFILE);
+    assert_int_equal(e, WASI_EMFILE);
     peer_expect_end(peer, 0);
     close(peer);
     fake_guest_free(f);

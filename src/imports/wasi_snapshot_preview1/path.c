@@ -202,7 +202,7 @@ static int open_at(struct guest *guest, const struct place *place, const struct 
                    uint32_t *ret_fd)
 {
     if (guest->fds.count >= guest->fds.max) {
-        return -ENFILE; /* before a file is created that nobody then gets */
+        return -EMFILE; /* before a file is created that nobody then gets */
     }
     struct descriptor *d = NULL;
     int r = guest_dir_open(place->dir, place->path, how, &d);
