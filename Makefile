@@ -29,8 +29,8 @@ todo:
 check-headers:
 	scripts/check-headers
 
-torture: dev
-	ctest --preset dev --no-tests=error -R torture
+torture:
+	scripts/torture
 
 fuzz:
 	scripts/fuzz-smoke

@@ -1,12 +1,16 @@
-# Every fuzz/*.c is a libFuzzer target, with its corpus in fuzz/corpus/<name>/.
+# Every fuzz/*.c is a libFuzzer target, with its corpus in fuzz/corpus/<name>/; fuzz/lib/ is what
+# they share.
 if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
     message(FATAL_ERROR "the fuzz targets need clang: use the preset fuzz")
 endif()
 file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/*.c)
+file(GLOB fuzz_lib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/lib/*.c)
+add_library(fuzz_lib STATIC ${fuzz_lib_sources})
+target_include_directories(fuzz_lib PUBLIC ${CMAKE_SOURCE_DIR}/fuzz/lib)
 foreach(source IN LISTS fuzz_sources)
     get_filename_component(name ${source} NAME_WE)
     add_executable(fuzz_${name} ${source})
     target_include_directories(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/lib)
-    target_link_libraries(fuzz_${name} PRIVATE rooms_archive)
+    target_link_libraries(fuzz_${name} PRIVATE fuzz_lib rooms_archive)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
 endforeach()

@@ -48,3 +48,7 @@ foreach(source IN LISTS test_sources)
                    ENVIRONMENT
                    "ASAN_OPTIONS=detect_stack_use_after_return=0;UBSAN_OPTIONS=print_stacktrace=1")
 endforeach()
+
+if(TARGET hythe)
+    include(cmake/torture.cmake)
+endif()

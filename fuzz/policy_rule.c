@@ -11,8 +11,8 @@ static void ask(struct policy *policy, const char *text)
     must(net_address_parse(text, &address, &err) == 0);
     bool may_listen = policy_may_listen(policy, &address);
     bool may_connect = policy_may_connect(policy, &address);
-    must(policy->listen_count > 0 || !may_listen);
-    must(policy->connect_count > 0 || !may_connect);
+    must(policy->listen.count > 0 || !may_listen);
+    must(policy->connect.count > 0 || !may_connect);
     (void)policy_note_resolved(policy, "example.org", &address); /* no memory: nothing is noted */
     (void)policy_may_connect(policy, &address);
 }

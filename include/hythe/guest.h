@@ -65,8 +65,61 @@ HYTHE_API int hythe_guest_config_allow_listen(hythe_guest_config *config, const 
 HYTHE_API int hythe_guest_config_allow_connect(hythe_guest_config *config, const char *rule,
                                                hythe_error **ret_error);
 
+/* Let a guest with an HTTP client make requests. "https://example.org" is that host, whatever scheme
+ * and port, as the original host of wasi_experimental_http had it; "https://example.org:443" is
+ * exactly this scheme, host and port. Also "HOST", "HOST:PORT", "CIDR", "CIDR:PORT" and
+ * "insecure:allow-all". HOST may be "*.example.org" (all names below, not example.org itself), and
+ * "*" in a strict one; PORT may be "*" or "LOW-HIGH". A rule with a name does not reach private,
+ * loopback, link-local or other special addresses, unless ",private" stands behind it. Since
+ * 0.1.0. */
+HYTHE_API int hythe_guest_config_allow_http(hythe_guest_config *config, const char *pattern,
+                                            hythe_error **ret_error);
+
 /* Let the guest use the network as a whole. Since 0.1.0. */
 HYTHE_API void hythe_guest_config_allow_net(hythe_guest_config *config);
+
+/* Refuse nothing on the network, and print a line for each thing that would have been refused.
+ * Since 0.1.0. */
+HYTHE_API void hythe_guest_config_set_policy_dry_run(hythe_guest_config *config, bool dry_run);
+
+/* Take a name for a numeric address and ask no name server: "NAME=ADDRESS". A name may be given more
+ * than once. What the guest may reach stays as it is. Since 0.1.0. */
+HYTHE_API int hythe_guest_config_add_host(hythe_guest_config *config, const char *entry,
+                                          hythe_error **ret_error);
+
+/* The functions below are for guests with an HTTP client. */
+
+/* Trust the certificates in this file (PEM) and not the system's. Since 0.1.0. */
+HYTHE_API int hythe_guest_config_set_http_ca_file(hythe_guest_config *config, const char *path,
+                                                  hythe_error **ret_error);
+
+/* Make requests through the proxy at this URL: http, https, socks5 or socks5h. The proxy resolves
+ * the names, so no address is checked. The environment's proxy is never used. Since 0.1.0. */
+HYTHE_API int hythe_guest_config_set_http_proxy(hythe_guest_config *config, const char *url,
+                                                hythe_error **ret_error);
+
+/* End a request that takes longer, in nanoseconds: in all (by default no limit), for resolving and
+ * connecting (10 s), until the response's head is there (60 s), and between two pieces of its body
+ * (60 s). 0: no limit. Since 0.1.0. */
+HYTHE_API void hythe_guest_config_set_http_timeout_ns(hythe_guest_config *config, uint64_t ns);
+HYTHE_API void hythe_guest_config_set_http_connect_timeout_ns(hythe_guest_config *config,
+                                                              uint64_t ns);
+HYTHE_API void hythe_guest_config_set_http_first_byte_timeout_ns(hythe_guest_config *config,
+                                                                 uint64_t ns);
+HYTHE_API void hythe_guest_config_set_http_idle_timeout_ns(hythe_guest_config *config, uint64_t ns);
+
+/* End a response whose body is larger (0, the default: no limit), or whose header lines together
+ * are (64 KiB). Since 0.1.0. */
+HYTHE_API void hythe_guest_config_set_http_max_body(hythe_guest_config *config, uint64_t bytes);
+HYTHE_API void hythe_guest_config_set_http_max_head(hythe_guest_config *config, uint32_t bytes);
+
+/* Follow redirects over at most `count` URLs, the first one counted. 10 is the default; with 0 the
+ * guest sees the redirects. Since 0.1.0. */
+HYTHE_API void hythe_guest_config_set_http_redirects(hythe_guest_config *config, uint32_t count);
+
+/* Let the guest hold at most `count` responses that it has not closed. 0, the default: no limit.
+ * Since 0.1.0. */
+HYTHE_API void hythe_guest_config_set_http_concurrency(hythe_guest_config *config, uint32_t count);
 
 /* End the guest when its memories together would pass `bytes`. Since 0.1.0. */
 HYTHE_API void hythe_guest_config_set_max_memory(hythe_guest_config *config, uint64_t bytes);
@@ -86,6 +139,9 @@ HYTHE_API void hythe_guest_config_set_grace_ns(hythe_guest_config *config, uint6
 
 /* Print each host call with its arguments and its result on stderr. Since 0.1.0. */
 HYTHE_API void hythe_guest_config_set_trace(hythe_guest_config *config, bool trace);
+
+/* Print on stderr how long the parts of starting took, and running. Since 0.1.0. */
+HYTHE_API void hythe_guest_config_set_timing(hythe_guest_config *config, bool timing);
 
 /* Choose how write readiness is reported. Since 0.1.0. */
 HYTHE_API void hythe_guest_config_set_poll_mode(hythe_guest_config *config,

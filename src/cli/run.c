@@ -2,6 +2,8 @@
  * hythe_run. Addresses and rules are checked where they are added, before anything is opened. */
 #include "cli/commands.h"
 
+#include <sys/resource.h>
+
 #include "base/container.h"
 #include "base/log.h"
 #include "config/options.h"
@@ -92,8 +94,56 @@ static int add_network(struct setup *setup)
     if (options->net) {
         hythe_guest_config_allow_net(setup->config);
     }
-    return add_list(setup, "allow-connect", &options->allow_connect,
-                    hythe_guest_config_allow_connect);
+    hythe_guest_config_set_policy_dry_run(setup->config, options->policy_dry_run);
+    r = add_list(setup, "allow-connect", &options->allow_connect,
+                 hythe_guest_config_allow_connect);
+    if (r < 0) {
+        return r;
+    }
+    r = add_list(setup, "allow-http", &options->allow_http, hythe_guest_config_allow_http);
+    if (r < 0) {
+        return r;
+    }
+    return add_list(setup, "host", &options->hosts, hythe_guest_config_add_host);
+}
+
+static void set_http_limits(hythe_guest_config *config, const struct http_options *http)
+{
+    if (http->timeout_ns > 0) {
+        hythe_guest_config_set_http_timeout_ns(config, http->timeout_ns);
+    }
+    if (http->connect_timeout_ns > 0) {
+        hythe_guest_config_set_http_connect_timeout_ns(config, http->connect_timeout_ns);
+    }
+    if (http->first_byte_timeout_ns != UINT64_MAX) {
+        hythe_guest_config_set_http_first_byte_timeout_ns(config, http->first_byte_timeout_ns);
+    }
+    if (http->idle_timeout_ns != UINT64_MAX) {
+        hythe_guest_config_set_http_idle_timeout_ns(config, http->idle_timeout_ns);
+    }
+    if (http->max_body > 0) {
+        hythe_guest_config_set_http_max_body(config, http->max_body);
+    }
+    if (http->max_head > 0) {
+        hythe_guest_config_set_http_max_head(config, (uint32_t)http->max_head);
+    }
+    if (http->redirects != UINT64_MAX) {
+        hythe_guest_config_set_http_redirects(config, (uint32_t)http->redirects);
+    }
+    if (http->concurrency > 0) {
+        hythe_guest_config_set_http_concurrency(config, (uint32_t)http->concurrency);
+    }
+}
+
+static int set_http(struct setup *setup)
+{
+    const struct http_options *http = &setup->options->http;
+    set_http_limits(setup->config, http);
+    int r = add_text(setup, "ca-file", http->ca_file, hythe_guest_config_set_http_ca_file);
+    if (r < 0) {
+        return r;
+    }
+    return add_text(setup, "http-proxy", http->proxy, hythe_guest_config_set_http_proxy);
 }
 
 static void set_limits(hythe_guest_config *config, const struct run_options *options)
@@ -126,6 +176,7 @@ static void set_modes(hythe_guest_config *config, const struct run_options *opti
         hythe_guest_config_set_no_cache(config);
     }
     hythe_guest_config_set_trace(config, options->trace);
+    hythe_guest_config_set_timing(config, options->timing);
     hythe_guest_config_set_poll_mode(config, modes[options->poll]);
     hythe_guest_config_set_workers(config, options->workers);
     hythe_guest_config_set_strict_prestat(config, options->strict_prestat);
@@ -148,7 +199,7 @@ static int set_texts(struct setup *setup)
 static int configure(struct setup *setup)
 {
     int (*const steps[])(struct setup * setup) = {add_dirs, add_env, add_args, add_network,
-                                                  set_texts};
+                                                  set_http, set_texts};
     set_limits(setup->config, setup->options);
     set_modes(setup->config, setup->options);
     for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
@@ -175,6 +226,17 @@ static int run_module(const struct run_options *options)
     return exit_code < 0 ? cli_fail(setup.option, setup.error) : exit_code;
 }
 
+/* A guest may have more descriptors than a shell's soft limit lets a program open; the hard one
+ * stays. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* then it has as many as before */
+    }
+}
+
 int cli_run(int argc, char **argv)
 {
     struct run_options options;
@@ -186,6 +248,7 @@ int cli_run(int argc, char **argv)
     } else if (r == COMMAND_LINE_HELP) {
         exit_code = cli_command_help("run");
     } else {
+        raise_file_limit();
         exit_code = run_module(&options);
     }
     run_options_done(&options);

@@ -51,7 +51,7 @@ enum {
 struct http_options {
     const char *ca_file;
     const char *proxy;
-    uint64_t timeout_ns;            /* 0: none */
+    uint64_t timeout_ns;
     uint64_t connect_timeout_ns;
     uint64_t first_byte_timeout_ns; /* this and the next: UINT64_MAX when not given, 0: none */
     uint64_t idle_timeout_ns;

@@ -17,6 +17,8 @@
 #include "guest/socket.h"
 #include "net/names.h"
 
+enum { REPORT_MAX = 1024 };
+
 void guest_init(struct guest *guest, struct loop *loop)
 {
     memset(guest, 0, sizeof *guest);
@@ -134,19 +136,36 @@ static bool is_news(struct guest *guest, const char *line)
     return true;
 }
 
+static void report_line(struct guest *guest, const char *line)
+{
+    if (guest->on_report != NULL && is_news(guest, line)) {
+        guest->on_report(guest, line);
+    }
+}
+
 void guest_report(struct guest *guest, const char *format, ...)
 {
-    if (guest->on_report == NULL) {
-        return;
-    }
-    char line[1024];
+    char line[REPORT_MAX];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(line, sizeof line, format, args); /* too long is cut */
     va_end(args);
-    if (is_news(guest, line)) {
-        guest->on_report(guest, line);
-    }
+    report_line(guest, line);
+}
+
+int guest_refuse(struct guest *guest, const char *format, ...)
+{
+    char line[REPORT_MAX];
+    bool is_dry_run = guest->policy.is_dry_run;
+    size_t len = (size_t)snprintf(line, sizeof line, "%s: ",
+                                  is_dry_run ? "would be refused" : "refused");
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(line + len, sizeof line - len, format, args); /* too long is cut */
+    va_end(args);
+    guest->policy.refused++;
+    report_line(guest, line);
+    return is_dry_run ? 0 : -EACCES;
 }
 
 void guest_flush(struct guest *guest)

@@ -79,6 +79,9 @@ struct guest {
                                 * there are none; borrowed */
 
     struct http_client *http;  /* the way out over HTTP, NULL without one; borrowed: the host's */
+    uint32_t http_max_handles; /* responses open at a time; 0: no limit of its own */
+    bool http_has_handles;     /* it imports wasi_experimental_http.close or .body_read */
+    bool http_has_alloc;       /* it exports alloc (i32) -> i32 */
     struct list extensions;    /* of struct guest_extension */
 
     bool has_exited;
@@ -118,6 +121,11 @@ int guest_names(struct guest *guest, struct names **ret_names);
 
 /* Tell the operator something about this guest: each line once, and GUEST_REPORTS_MAX in all. */
 void guest_report(struct guest *guest, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The policy says no to what the words say, which end with the flag that would allow it: count it and
+ * tell the operator. -EACCES, or 0 in a dry run. */
+int guest_refuse(struct guest *guest, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Send what has been kept back; call before anything but another send on the same socket. */

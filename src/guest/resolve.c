@@ -54,12 +54,12 @@ static int check(struct guest *guest, const char *node, const char *service)
     if (policy_may_resolve(&guest->policy, node)) {
         return 0;
     }
-    if (is_printable(node)) {
-        bool has_port = service != NULL && service[strspn(service, "0123456789")] == '\0';
-        guest_report(guest, "refused: look up %s; to allow it: --allow-connect %s:%s", node, node,
-                     has_port ? service : "*");
+    if (!is_printable(node)) {
+        return -EACCES; /* a name like that names nothing, in a dry run as well */
     }
-    return -EACCES;
+    bool has_port = service != NULL && service[strspn(service, "0123456789")] == '\0';
+    return guest_refuse(guest, "look up %s; to allow it: --allow-connect %s:%s", node, node,
+                        has_port ? service : "*");
 }
 
 static int copy_answer(struct guest_addresses *to, const struct names_answer *from)
@@ -96,9 +96,10 @@ int guest_resolve_begin(struct guest *guest, const char *node, const char *servi
 {
     assert(guest->wait.operation == NULL);
     bool is_name = node != NULL && !is_numeric(node);
+    struct names *names = NULL;
     int r = is_name ? check(guest, node, service) : 0;
-    if (r == 0 && guest->names == NULL) {
-        r = names_new(guest->loop, &guest->names);
+    if (r == 0) {
+        r = guest_names(guest, &names);
     }
     if (r < 0) {
         return r;
@@ -114,7 +115,7 @@ int guest_resolve_begin(struct guest *guest, const char *node, const char *servi
         goto fail;
     }
     const struct names_question question = {node, service, hints, on_answer, resolution};
-    r = names_ask(guest->names, &question, &resolution->query);
+    r = names_ask(names, &question, &resolution->query);
     if (r < 0) {
         goto fail;
     }

@@ -23,7 +23,12 @@
 #include "guest/guest.h"
 #include "net/broker.h"
 
-enum { ACCEPT_TRIES = 16 }; /* connections that died in the queue, skipped in one call */
+enum {
+    ACCEPT_TRIES = 16, /* connections that died in the queue, skipped in one call */
+    /* Guests ask for 128 by habit, and then a burst of connections loses some to a second's wait
+     * for the next SYN. The kernel cuts it to its own limit. */
+    BACKLOG_MIN = 4096,
+};
 
 static int64_t op_read(struct descriptor *d, const struct iovec *iov, int count);
 static int64_t op_write(struct descriptor *d, const struct iovec *iov, int count);
@@ -167,8 +172,7 @@ static int refuse(struct guest_socket *s, const struct net_address *address, con
     struct net_address plain = *address;
     net_address_unmap(&plain);
     (void)net_address_print(&plain, text);
-    guest_report(s->base.guest, "refused: %s %s; to allow it: %s %s", what, text, flag, text);
-    return -EACCES;
+    return guest_refuse(s->base.guest, "%s %s; to allow it: %s %s", what, text, flag, text);
 }
 
 static int check_listen(struct guest_socket *s, const struct net_address *address)
@@ -280,7 +284,7 @@ int guest_socket_listen(struct guest_socket *s, int backlog)
             return r;
         }
     }
-    if (listen(s->base.fd, backlog) < 0) {
+    if (listen(s->base.fd, backlog < BACKLOG_MIN ? BACKLOG_MIN : backlog) < 0) {
         return -errno;
     }
     s->state = SOCKET_LISTENING;

@@ -7,11 +7,21 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/container.h"
 #include "guest/guest.h"
 #include "host/error.h"
 #include "net/address.h"
+#include "net/hosts.h"
 
-enum { GRACE_DEFAULT_S = 2, WORKERS_MAX = 1024, PATH_TEXT_MAX = 4096 };
+enum {
+    GRACE_DEFAULT_S = 2,
+    WORKERS_MAX = 1024,
+    PATH_TEXT_MAX = 4096,
+    CONNECT_TIMEOUT_DEFAULT_S = 10,
+    QUIET_TIMEOUT_DEFAULT_S = 60,
+    HEAD_DEFAULT = 64 << 10,
+    REDIRECTS_DEFAULT = 10, /* as the original host of wasi_experimental_http */
+};
 
 hythe_guest_config *hythe_guest_config_new(void)
 {
@@ -22,6 +32,11 @@ hythe_guest_config *hythe_guest_config_new(void)
     config->grace_ns = (uint64_t)GRACE_DEFAULT_S * 1000000000;
     config->max_fds = GUEST_FDS_DEFAULT;
     config->workers = 1;
+    config->http.connect_timeout_ns = (uint64_t)CONNECT_TIMEOUT_DEFAULT_S * 1000000000;
+    config->http.first_byte_timeout_ns = (uint64_t)QUIET_TIMEOUT_DEFAULT_S * 1000000000;
+    config->http.idle_timeout_ns = (uint64_t)QUIET_TIMEOUT_DEFAULT_S * 1000000000;
+    config->http.max_head = HEAD_DEFAULT;
+    config->http.redirects = REDIRECTS_DEFAULT;
     return config;
 }
 
@@ -40,6 +55,10 @@ void hythe_guest_config_free(hythe_guest_config *config)
     strings_done(&config->listen);
     strings_done(&config->allow_listen);
     strings_done(&config->allow_connect);
+    strings_done(&config->allow_http);
+    strings_done(&config->hosts);
+    free(config->http.ca_file);
+    free(config->http.proxy);
     free(config->invoke);
     free(config->argv0);
     free(config->cache_dir);
@@ -174,9 +193,34 @@ int hythe_guest_config_allow_connect(hythe_guest_config *config, const char *rul
     return add_rule(&config->allow_connect, rule, policy_allow_connect, ret_error);
 }
 
+int hythe_guest_config_allow_http(hythe_guest_config *config, const char *pattern,
+                                  hythe_error **ret_error)
+{
+    return add_rule(&config->allow_http, pattern, policy_allow_http, ret_error);
+}
+
 void hythe_guest_config_allow_net(hythe_guest_config *config)
 {
     config->allow_net = true;
+}
+
+void hythe_guest_config_set_policy_dry_run(hythe_guest_config *config, bool dry_run)
+{
+    config->policy_dry_run = dry_run;
+}
+
+int hythe_guest_config_add_host(hythe_guest_config *config, const char *entry,
+                                hythe_error **ret_error)
+{
+    struct error err = {0};
+    struct hosts probe = {0};
+    int r = hosts_add(&probe, entry, &err);
+    hosts_done(&probe);
+    if (r < 0) {
+        (void)error_set_exit(&err, 2);
+        return host_error_give(&err, ret_error);
+    }
+    return finish(strings_add(&config->hosts, entry), "a name", ret_error);
 }
 
 void hythe_guest_config_set_max_memory(hythe_guest_config *config, uint64_t bytes)
@@ -207,6 +251,11 @@ void hythe_guest_config_set_grace_ns(hythe_guest_config *config, uint64_t ns)
 void hythe_guest_config_set_trace(hythe_guest_config *config, bool trace)
 {
     config->trace = trace;
+}
+
+void hythe_guest_config_set_timing(hythe_guest_config *config, bool timing)
+{
+    config->timing = timing;
 }
 
 void hythe_guest_config_set_poll_mode(hythe_guest_config *config, enum hythe_poll_mode mode)
@@ -249,4 +298,81 @@ int hythe_guest_config_set_cache_dir(hythe_guest_config *config, const char *pat
 void hythe_guest_config_set_no_cache(hythe_guest_config *config)
 {
     config->no_cache = true;
+}
+
+/* -- the HTTP client -------------------------------------------------------------------------- */
+
+int hythe_guest_config_set_http_ca_file(hythe_guest_config *config, const char *path,
+                                        hythe_error **ret_error)
+{
+    return set_text(&config->http.ca_file, path, "the file of certificates", ret_error);
+}
+
+/* What libcurl takes for a proxy; everything else it would find out at the first request. */
+static bool is_proxy_url(const char *url)
+{
+    static const char *const schemes[] = {"http://", "https://", "socks5://", "socks5h://"};
+    for (size_t i = 0; i < ARRAY_COUNT(schemes); i++) {
+        size_t len = strlen(schemes[i]);
+        if (strncmp(url, schemes[i], len) == 0 && url[len] != '\0' && url[len] != ':' &&
+            url[len] != '/') {
+            return true;
+        }
+    }
+    return false;
+}
+
+int hythe_guest_config_set_http_proxy(hythe_guest_config *config, const char *url,
+                                      hythe_error **ret_error)
+{
+    if (!is_proxy_url(url)) {
+        struct error err = {0};
+        (void)error_set(&err, -EINVAL,
+                        "\"%.200s\" is no proxy's URL; write SCHEME://HOST:PORT, where SCHEME is "
+                        "http, https, socks5 or socks5h",
+                        url);
+        (void)error_set_exit(&err, 2);
+        return host_error_give(&err, ret_error);
+    }
+    return set_text(&config->http.proxy, url, "the proxy", ret_error);
+}
+
+void hythe_guest_config_set_http_timeout_ns(hythe_guest_config *config, uint64_t ns)
+{
+    config->http.timeout_ns = ns;
+}
+
+void hythe_guest_config_set_http_connect_timeout_ns(hythe_guest_config *config, uint64_t ns)
+{
+    config->http.connect_timeout_ns = ns;
+}
+
+void hythe_guest_config_set_http_first_byte_timeout_ns(hythe_guest_config *config, uint64_t ns)
+{
+    config->http.first_byte_timeout_ns = ns;
+}
+
+void hythe_guest_config_set_http_idle_timeout_ns(hythe_guest_config *config, uint64_t ns)
+{
+    config->http.idle_timeout_ns = ns;
+}
+
+void hythe_guest_config_set_http_max_body(hythe_guest_config *config, uint64_t bytes)
+{
+    config->http.max_body = bytes;
+}
+
+void hythe_guest_config_set_http_max_head(hythe_guest_config *config, uint32_t bytes)
+{
+    config->http.max_head = bytes;
+}
+
+void hythe_guest_config_set_http_redirects(hythe_guest_config *config, uint32_t count)
+{
+    config->http.redirects = count;
+}
+
+void hythe_guest_config_set_http_concurrency(hythe_guest_config *config, uint32_t count)
+{
+    config->http.concurrency = count;
 }

@@ -15,6 +15,20 @@ struct dir_grant {
     bool read_only;
 };
 
+/* What a guest that calls out over HTTP gets. */
+struct http_config {
+    char *ca_file; /* owned; NULL: the system's */
+    char *proxy;   /* owned; NULL: none */
+    uint64_t timeout_ns; /* this and the next three: 0: none */
+    uint64_t connect_timeout_ns;
+    uint64_t first_byte_timeout_ns;
+    uint64_t idle_timeout_ns;
+    uint64_t max_body; /* bytes; 0: no limit */
+    uint32_t max_head; /* bytes */
+    uint32_t redirects;
+    uint32_t concurrency; /* 0: no limit */
+};
+
 struct hythe_guest_config {
     struct strings args;
     struct strings env; /* "KEY=value" */
@@ -23,8 +37,12 @@ struct hythe_guest_config {
     struct strings listen;
     struct strings allow_listen;
     struct strings allow_connect;
+    struct strings allow_http;
+    struct strings hosts; /* "NAME=ADDRESS" */
     bool allow_net;
+    bool policy_dry_run;
     bool trace;
+    bool timing;
     bool strict_prestat;
     bool no_cache;
     uint64_t max_memory; /* bytes; 0: no limit */
@@ -37,6 +55,7 @@ struct hythe_guest_config {
     char *invoke;    /* owned; NULL: _start */
     char *argv0;     /* owned; NULL: the module's name */
     char *cache_dir; /* owned; NULL: the default */
+    struct http_config http;
 };
 
 #endif

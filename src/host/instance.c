@@ -26,6 +26,7 @@
 #include "guest/guest.h"
 #include "host/config.h"
 #include "host/load.h"
+#include "host/outbound.h"
 #include "host/setup.h"
 #include "host/ticker.h"
 #include "host/trace.h"
@@ -36,6 +37,7 @@ enum { TABLE_ELEMENTS_MAX = 10 << 20 };
 struct host_instance {
     struct guest guest;
     struct instance *engine_instance; /* owned */
+    struct host_outbound *outbound;   /* owned; NULL when the guest has no HTTP client */
     struct engine *engine;            /* borrowed */
     struct module *module;            /* borrowed */
     const struct hythe_guest_config *config;
@@ -117,6 +119,10 @@ int host_instance_new(const struct host_instance_options *options,
     if (r < 0) {
         goto fail;
     }
+    r = outbound_new(&h->guest, options->module, &options->config->http, &h->outbound, err);
+    if (r < 0) {
+        goto fail;
+    }
     r = make_engine_instance(h, options, err);
     if (r < 0) {
         goto fail;
@@ -137,6 +143,7 @@ void host_instance_free(struct host_instance *h)
     if (h->guest.loop != NULL) {
         guest_done(&h->guest, (int)(h->config->grace_ns / 1000000));
     }
+    outbound_free(h->outbound);
     loop_timer_stop(&h->timeout);
     loop_signal_stop(&h->terminate);
     loop_signal_stop(&h->interrupt);

@@ -112,6 +112,18 @@ int host_run_listen(struct host_run *run, struct error *err)
     return r;
 }
 
+static double ms(uint64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static void say_timing(const struct host_run *run, uint64_t guest_ns, uint64_t run_ns)
+{
+    log_line("timing: engine %.3f ms, read %.3f ms, module %.3f ms (%s), guest %.3f ms, run %.3f ms",
+             ms(run->engine_ns), ms(run->loaded.read_ns), ms(run->loaded.load_ns),
+             run->loaded.cache == CACHE_HIT ? "cached" : "compiled", ms(guest_ns), ms(run_ns));
+}
+
 int host_run_guest(struct host_run *run, int broker_fd, struct error *err)
 {
     struct host_instance *instance = NULL;
@@ -124,12 +136,18 @@ int host_run_guest(struct host_run *run, int broker_fd, struct error *err)
         .name = run->config->argv0 != NULL ? run->config->argv0 : base_name(run->path),
         .broker_fd = broker_fd,
     };
+    uint64_t begin = loop_clock_ns();
     int r = host_instance_new(&options, &instance, err);
     if (r < 0) {
         return r;
     }
+    uint64_t made = loop_clock_ns();
     r = host_instance_run(instance, err);
+    uint64_t ended = loop_clock_ns();
     host_instance_free(instance);
+    if (run->config->timing) {
+        say_timing(run, made - begin, ended - made);
+    }
     return r;
 }
 

@@ -14,6 +14,7 @@
 #include "host/config.h"
 #include "host/instance.h"
 #include "engine/module.h"
+#include "net/names.h"
 
 enum { FIRST_LISTENER_FD = 3 };
 
@@ -143,12 +144,34 @@ static int give_policy(struct guest *guest, const struct hythe_guest_config *con
                        struct error *err)
 {
     guest->policy.allow_all = config->allow_net;
+    guest->policy.is_dry_run = config->policy_dry_run;
     int r = 0;
     for (size_t i = 0; r == 0 && i < config->allow_listen.count; i++) {
         r = policy_allow_listen(&guest->policy, config->allow_listen.items[i], err);
     }
     for (size_t i = 0; r == 0 && i < config->allow_connect.count; i++) {
         r = policy_allow_connect(&guest->policy, config->allow_connect.items[i], err);
+    }
+    for (size_t i = 0; r == 0 && i < config->allow_http.count; i++) {
+        r = policy_allow_http(&guest->policy, config->allow_http.items[i], err);
+    }
+    return r;
+}
+
+/* Give names their addresses; the resolver is made now only if there are any. */
+static int give_hosts(struct guest *guest, const struct hythe_guest_config *config,
+                      struct error *err)
+{
+    struct names *names = NULL;
+    if (config->hosts.count == 0) {
+        return 0;
+    }
+    int r = guest_names(guest, &names);
+    if (r < 0) {
+        return error_set_errno(err, r, "making the resolver");
+    }
+    for (size_t i = 0; r == 0 && i < config->hosts.count; i++) {
+        r = names_add_host(names, config->hosts.items[i], err);
     }
     return r;
 }
@@ -197,6 +220,9 @@ int setup_guest(struct guest *guest, const struct host_instance_options *options
     guest->broker_fd = options->broker_fd;
     choose_dialect(guest, options);
     int r = give_policy(guest, config, err);
+    if (r == 0) {
+        r = give_hosts(guest, config, err);
+    }
     if (r == 0) {
         r = give_stdio(guest, err);
     }

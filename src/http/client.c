@@ -139,9 +139,10 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *data)
 static int copy_texts(struct http_client *client)
 {
     struct http_client_options *options = &client->options;
-    options->ca_file = options->ca_file != NULL ? strdup(options->ca_file) : NULL;
+    bool has_ca_file = options->ca_file != NULL;
+    options->ca_file = has_ca_file ? strdup(options->ca_file) : NULL;
     options->proxy = strdup(options->proxy != NULL ? options->proxy : "");
-    return options->proxy == NULL ? -ENOMEM : 0;
+    return options->proxy == NULL || (has_ca_file && options->ca_file == NULL) ? -ENOMEM : 0;
 }
 
 static int make_multi(struct http_client *client)

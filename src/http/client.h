@@ -114,12 +114,16 @@ bool http_exchange_has_head(const struct http_exchange *exchange);
 /* What ended it, HTTP_OK while it goes on or after a good end. */
 enum http_error http_exchange_error(const struct http_exchange *exchange);
 
+/* The status of the final response; 0 when it ended before its head. */
 uint16_t http_exchange_status(const struct http_exchange *exchange);
 
 /* Header lines of the final response in order of arrival, names in lower case. Borrowed until
  * close. */
 uint32_t http_exchange_header_count(const struct http_exchange *exchange);
 struct http_header http_exchange_header(const struct http_exchange *exchange, uint32_t index);
+
+/* Bytes of the body that have arrived and wait to be read. */
+size_t http_exchange_waiting(const struct http_exchange *exchange);
 
 /* Take up to `len` bytes of the body. Their number; 0 at the end; -EAGAIN when none are there yet;
  * -EIO when the exchange has failed and all bytes before have been taken. */

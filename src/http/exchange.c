@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "base/num.h"
 
 enum {
     HELD_HIGH = 256 << 10, /* bytes kept for the guest before the peer is held back */
@@ -35,6 +36,14 @@ static void notify(struct http_exchange *exchange)
     loop_defer(exchange->client->options.loop, &exchange->notify);
 }
 
+static void stop_query(struct http_exchange *exchange)
+{
+    if (exchange->query != NULL) {
+        names_cancel(exchange->query);
+        exchange->query = NULL;
+    }
+}
+
 static void finish(struct http_exchange *exchange, enum http_error error)
 {
     if (exchange->error == HTTP_OK) {
@@ -43,6 +52,7 @@ static void finish(struct http_exchange *exchange, enum http_error error)
     exchange->state = EXCHANGE_DONE;
     exchange->is_held_back = false;
     loop_timer_stop(&exchange->quiet);
+    stop_query(exchange);
     exchange_stop_easy(exchange);
     notify(exchange);
 }
@@ -109,6 +119,7 @@ static void resolve(struct http_exchange *exchange)
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     exchange->state = EXCHANGE_RESOLVING;
     exchange->address_count = 0;
+    exchange->was_denied = false;
     if (options->proxy[0] != '\0' || is_numeric(exchange->url.host)) {
         start(exchange);
         return;
@@ -151,6 +162,8 @@ enum http_error http_exchange_begin(struct http_client *client, const struct htt
     exchange->client = client;
     exchange->on_event = on_event;
     exchange->context = context;
+    uint64_t total_ns = client->options.total_timeout_ns;
+    exchange->deadline_ns = total_ns == 0 ? UINT64_MAX : num_add_sat(loop_clock_ns(), total_ns);
     list_init(&exchange->node);
     loop_deferred_init(&exchange->notify, on_notify);
     loop_deferred_init(&exchange->resume, on_resume);
@@ -251,6 +264,7 @@ void exchange_on_done(struct http_exchange *exchange, CURLcode code)
         exchange_clear_head(exchange);
         exchange->is_redirect = false;
         exchange->body_bytes = 0;
+        exchange->head_bytes = 0;
         if (error == HTTP_OK) {
             resolve(exchange);
         } else {
@@ -258,7 +272,8 @@ void exchange_on_done(struct http_exchange *exchange, CURLcode code)
         }
         return;
     }
-    finish(exchange, error_of(exchange, code));
+    bool is_headless = code == CURLE_OK && !exchange->has_head; /* such as a 101 unasked for */
+    finish(exchange, is_headless ? HTTP_BROKEN : error_of(exchange, code));
 }
 
 /* -- reading ---------------------------------------------------------------------------------- */
@@ -275,7 +290,12 @@ enum http_error http_exchange_error(const struct http_exchange *exchange)
 
 uint16_t http_exchange_status(const struct http_exchange *exchange)
 {
-    return exchange->status;
+    return exchange->has_head ? exchange->status : 0;
+}
+
+size_t http_exchange_waiting(const struct http_exchange *exchange)
+{
+    return exchange->data.len - exchange->taken;
 }
 
 static void on_resume(struct loop_deferred *deferred)
@@ -314,9 +334,7 @@ void http_exchange_close(struct http_exchange *exchange)
     if (exchange == NULL) {
         return;
     }
-    if (exchange->query != NULL) {
-        names_cancel(exchange->query);
-    }
+    stop_query(exchange);
     loop_timer_stop(&exchange->quiet);
     loop_deferred_cancel(&exchange->notify);
     loop_deferred_cancel(&exchange->resume);

@@ -34,7 +34,12 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data)
 {
     struct http_exchange *exchange = data;
     struct span line = {(const uint8_t *)bytes, size * count};
-    if (exchange->has_head) {
+    exchange->head_bytes += line.len;
+    if (exchange->head_bytes > exchange->client->options.head_max) {
+        exchange->error = HTTP_TOO_LARGE;
+        return 0;
+    }
+    if (exchange->has_head || exchange->is_redirect) {
         return line.len; /* a trailer: none of the interfaces has them */
     }
     if (line.len >= 5 && memcmp(line.data, "HTTP/", 5) == 0) {
@@ -46,7 +51,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data)
         return line.len;
     }
     if (!exchange_add_line(exchange, line)) {
-        exchange->error = HTTP_TOO_LARGE;
+        exchange->error = HTTP_NO_MEMORY;
         return 0;
     }
     return line.len;
@@ -145,6 +150,17 @@ static void set_request(struct http_exchange *exchange)
     }
 }
 
+/* Milliseconds until the deadline of all hops; 0: there is none. */
+static long time_left_ms(const struct http_exchange *exchange)
+{
+    uint64_t now_ns = loop_clock_ns();
+    if (exchange->deadline_ns == UINT64_MAX) {
+        return 0;
+    }
+    uint64_t left_ns = exchange->deadline_ns > now_ns ? exchange->deadline_ns - now_ns : 0;
+    return (long)(left_ns / NS_PER_MS) + 1; /* so that it is over at once, and not never */
+}
+
 static void set_limits(struct http_exchange *exchange)
 {
     const struct curl_library *curl = &exchange->client->curl;
@@ -156,10 +172,10 @@ static void set_limits(struct http_exchange *exchange)
     (void)curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     (void)curl->easy_setopt(easy, CURLOPT_PROXY, options->proxy); /* "": never the environment's */
+    (void)curl->easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* the proxy's own head */
     (void)curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                             (long)(options->connect_timeout_ns / NS_PER_MS));
-    (void)curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                            (long)(options->total_timeout_ns / NS_PER_MS));
+    (void)curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, time_left_ms(exchange));
     if (options->ca_file != NULL) {
         (void)curl->easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
         (void)curl->easy_setopt(easy, CURLOPT_CAPATH, NULL);

@@ -41,14 +41,33 @@ static bool put(struct http_exchange *exchange, struct span bytes, uint32_t *ret
     return buffer_append(&exchange->head, bytes) == 0;
 }
 
+/* A line that begins with a blank goes on with the value of the one before (RFC 9112 5.2); that
+ * value is the last thing in the head. */
+static bool add_folded(struct http_exchange *exchange, struct span line)
+{
+    uint32_t at = 0;
+    struct span more = trim(line);
+    if (exchange->place_count == 0 || more.len == 0) {
+        return true;
+    }
+    if (!put(exchange, span_of(" "), &at) || !put(exchange, more, &at)) {
+        return false;
+    }
+    exchange->places[exchange->place_count - 1].value_len += (uint32_t)more.len + 1;
+    return true;
+}
+
 bool exchange_add_line(struct http_exchange *exchange, struct span line)
 {
-    const uint8_t *colon = line.len > 0 ? memchr(line.data, ':', line.len) : NULL;
-    if (colon == NULL) {
-        return true; /* the status line, or what is no header */
+    if (line.len > 0 && (line.data[0] == ' ' || line.data[0] == '\t')) {
+        return add_folded(exchange, line);
     }
-    struct span name = {line.data, (size_t)(colon - line.data)};
-    struct span value = trim((struct span){colon + 1, line.len - name.len - 1});
+    const uint8_t *colon = line.len > 0 ? memchr(line.data, ':', line.len) : NULL;
+    if (colon == NULL || colon == line.data) {
+        return true; /* no header */
+    }
+    struct span name = trim((struct span){line.data, (size_t)(colon - line.data)});
+    struct span value = trim((struct span){colon + 1, (size_t)(line.data + line.len - colon) - 1});
     struct header_place place = {.name_len = (uint32_t)name.len, .value_len = (uint32_t)value.len};
     if (!make_place(exchange) || !put(exchange, name, &place.name) ||
         !put(exchange, value, &place.value)) {

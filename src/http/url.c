@@ -7,7 +7,7 @@
 
 #include "base/num.h"
 
-enum { URL_MAX = 64 << 10, PARSE_FLAGS = CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME };
+enum { URL_MAX = 64 << 10, HOST_MAX = 255, PARSE_FLAGS = CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME };
 
 static enum http_error from_code(CURLUcode code)
 {
@@ -70,7 +70,7 @@ static enum http_error get_host(const struct curl_library *curl, struct http_url
     if (url->host == NULL) {
         return HTTP_NO_MEMORY;
     }
-    return url->host[0] == '\0' ? HTTP_BAD_URL : HTTP_OK;
+    return url->host[0] == '\0' || strlen(url->host) > HOST_MAX ? HTTP_BAD_URL : HTTP_OK;
 }
 
 static enum http_error get_port(const struct curl_library *curl, struct http_url *url)

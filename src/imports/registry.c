@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "imports/wasi_experimental_http/http.h"
 #include "imports/wasi_snapshot_preview1/preview1.h"
 #include "imports/wasmedge_sockets/wasmedge.h"
 
@@ -24,6 +25,7 @@ static const struct {
     {"wasi_snapshot_preview1", &wasmedge_address},
     {"wasi_snapshot_preview1", &wasmedge_options},
     {"wasi_snapshot_preview1", &wasmedge_addrinfo},
+    {"wasi_experimental_http", &experimental_http},
 };
 
 static bool has_type(const struct host_func *func, const struct module_import *import)

@@ -27,6 +27,7 @@
 #include "base/container.h"
 #include "base/list.h"
 #include "base/num.h"
+#include "net/hosts.h"
 
 enum {
     SOCKETS_MAX = 32,    /* of c-ares that are watched; it has two for each server */
@@ -44,6 +45,7 @@ struct names_socket {
 
 struct names {
     struct loop *loop; /* borrowed */
+    struct hosts hosts; /* asked before c-ares */
     ares_channel channel;
     bool has_channel;
     struct names_socket sockets[SOCKETS_MAX];
@@ -233,6 +235,11 @@ int names_new(struct loop *loop, struct names **ret_names)
     return 0;
 }
 
+int names_add_host(struct names *names, const char *entry, struct error *err)
+{
+    return hosts_add(&names->hosts, entry, err);
+}
+
 int names_set_servers(struct names *names, const char *servers)
 {
     return errno_from_cares(ares_set_servers_ports_csv(names->channel, servers));
@@ -268,6 +275,7 @@ void names_free(struct names *names)
     }
     loop_deferred_cancel(&names->pump_again);
     loop_timer_stop(&names->timer);
+    hosts_done(&names->hosts);
     free(names);
 }
 
@@ -469,6 +477,32 @@ static bool answer_numeric(struct names_query *query, const char *node,
     return true;
 }
 
+/* Tell whether `node` is a name that the operator has given addresses to, and then answer. */
+static bool answer_from_hosts(struct names_query *query, const char *node,
+                              const struct addrinfo *hints)
+{
+    const struct hosts *hosts = &query->names->hosts;
+    const struct host_entry *entry = NULL;
+    uint32_t at = 0;
+    bool is_known = false;
+    while ((entry = hosts_next(hosts, node, &at)) != NULL) {
+        bool is_v4 = entry->address.u.any.sa_family == AF_INET;
+        const uint8_t *octets = is_v4 ? (const uint8_t *)&entry->address.u.v4.sin_addr
+                                      : entry->address.u.v6.sin6_addr.s6_addr;
+        is_known = true;
+        if (wants_family(hints, entry->address.u.any.sa_family) &&
+            !add_octets(query, entry->address.u.any.sa_family, octets)) {
+            query->error = query->addresses == NULL ? EAI_MEMORY : 0; /* else there are enough */
+            return true;
+        }
+    }
+    if (is_known) {
+        query->error = query->count == 0 ? EAI_NODATA : 0;
+        query->canonical = strdup(node);
+    }
+    return is_known;
+}
+
 /* Tell whether c-ares has to be asked; if not, the query has its answer. */
 static bool must_ask(struct names_query *query, const char *node, const char *service,
                      const struct addrinfo *hints)
@@ -493,7 +527,7 @@ static bool must_ask(struct names_query *query, const char *node, const char *se
         query->error = EAI_NONAME;
         return false;
     }
-    return true;
+    return !answer_from_hosts(query, node, hints);
 }
 
 int names_ask(struct names *names, const struct names_question *question,
@@ -526,12 +560,4 @@ int names_ask(struct names *names, const struct names_question *question,
                      query);
     update_timer(names);
     return 0;
-}
-
-int names_resolve(struct names *names, const char *node, const char *service,
-                  const struct addrinfo *hints, names_fn *on_answer, void *context,
-                  struct names_query **ret_query)
-{
-    const struct names_question question = {node, service, hints, on_answer, context};
-    return names_ask(names, &question, ret_query);
 }

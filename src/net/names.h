@@ -34,6 +34,10 @@ struct names_question {
 /* Make a resolver; /etc/hosts and /etc/resolv.conf are read now. 0 or a negative errno. */
 int names_new(struct loop *loop, struct names **ret_names);
 
+/* Take a name for an address and do not ask for it: "NAME=ADDRESS". 0, or a negative errno with the
+ * reason in `err`. */
+int names_add_host(struct names *names, const char *entry, struct error *err);
+
 /* Ask these servers instead of those of /etc/resolv.conf: "ADDRESS[:PORT]", with commas between.
  * 0 or a negative errno. */
 int names_set_servers(struct names *names, const char *servers);
@@ -45,11 +49,6 @@ void names_free(struct names *names);
  * query is cancelled. 0 or a negative errno. */
 int names_ask(struct names *names, const struct names_question *question,
               struct names_query **ret_query);
-
-/* The same with the question's parts in a row. */
-int names_resolve(struct names *names, const char *node, const char *service,
-                  const struct addrinfo *hints, names_fn *on_answer, void *context,
-                  struct names_query **ret_query);
 
 /* Forget a query: its callback will not be called. */
 void names_cancel(struct names_query *query);

@@ -1,6 +1,6 @@
 /* A directory for a fuzzed guest, and the means to see that nothing around it was touched. */
-#ifndef HYTHE_FUZZ_SANDBOX_H
-#define HYTHE_FUZZ_SANDBOX_H
+#ifndef HYTHE_FUZZ_LIB_SANDBOX_H
+#define HYTHE_FUZZ_LIB_SANDBOX_H
 
 /* Make it, below /tmp: `inside` is what the guest gets, with a file, a directory, and links that
  * lead out in every way; beside it lies what no guest may see or change. Call once. */

@@ -1,6 +1,6 @@
 /* A fuzzer's bytes, taken from the front; past their end everything is 0. */
-#ifndef HYTHE_FUZZ_INPUT_H
-#define HYTHE_FUZZ_INPUT_H
+#ifndef HYTHE_FUZZ_LIB_INPUT_H
+#define HYTHE_FUZZ_LIB_INPUT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,1 @@
+(module (import "m" "f" (func (param i32 i64 f32) (result i32))) (memory (export "memory") 1 2))

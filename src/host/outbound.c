@@ -1,0 +1,159 @@
+/* The guest's way out over HTTP. See outbound.h.
+ *
+ * The client asks twice: about a URL, also one it was redirected to, and about each address it may
+ * dial. Both answers are the policy's; here they become lines for the operator. A line names scheme,
+ * host and port only: the rest of a URL may be secret. */
+#include "host/outbound.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/module.h"
+#include "guest/guest.h"
+#include "host/config.h"
+#include "http/client.h"
+#include "net/scope.h"
+
+enum { ORIGIN_MAX = 512 };
+
+static const char import_module[] = "wasi_experimental_http";
+
+struct host_outbound {
+    struct guest *guest;        /* borrowed */
+    struct http_client *client; /* owned */
+};
+
+/* -- the policy ------------------------------------------------------------------------------- */
+
+static struct policy_request request_of(const struct http_target *target)
+{
+    return (struct policy_request){target->scheme, target->host, target->port};
+}
+
+/* Write the origin as a rule has it. */
+static void print_origin(const struct http_target *target, char text[ORIGIN_MAX])
+{
+    bool is_v6 = strchr(target->host, ':') != NULL;
+    (void)snprintf(text, ORIGIN_MAX, "%s://%s%s%s:%u", target->scheme, is_v6 ? "[" : "",
+                   target->host, is_v6 ? "]" : "", target->port); /* names end at 253 */
+}
+
+static bool may_request(void *context, const struct http_target *target)
+{
+    struct guest *guest = ((struct host_outbound *)context)->guest;
+    const struct policy_request request = request_of(target);
+    char origin[ORIGIN_MAX];
+    if (policy_may_request(&guest->policy, &request)) {
+        return true;
+    }
+    print_origin(target, origin);
+    return guest_refuse(guest, "HTTP request to %s; to allow it: --allow-http %s", origin,
+                        origin) == 0;
+}
+
+static bool may_dial(void *context, const struct http_target *target,
+                     const struct net_address *address)
+{
+    struct guest *guest = ((struct host_outbound *)context)->guest;
+    const struct policy_request request = request_of(target);
+    char origin[ORIGIN_MAX];
+    char text[NET_ADDRESS_TEXT_MAX];
+    if (policy_may_dial(&guest->policy, &request, address)) {
+        return true;
+    }
+    struct net_address plain = *address;
+    net_address_unmap(&plain);
+    const char *scope = net_address_scope(&plain);
+    print_origin(target, origin);
+    (void)net_address_print(&plain, text);
+    char *colon = strrchr(text, ':');
+    if (colon != NULL) {
+        *colon = '\0'; /* the port is said with the origin */
+    }
+    return guest_refuse(guest,
+                        "HTTP request to %s, which stands for %s, %s; to allow it: --allow-http "
+                        "%s,private",
+                        origin, text, scope != NULL ? scope : "an address that is not allowed",
+                        origin) == 0;
+}
+
+/* -- its life --------------------------------------------------------------------------------- */
+
+/* What the module's imports and exports say of its dialect; gives whether it has the client. */
+static bool read_module(struct guest *guest, const struct module *module)
+{
+    bool has_client = false;
+    for (uint32_t i = 0; i < module_import_count(module); i++) {
+        const struct module_import *import = module_import(module, i);
+        if (strcmp(import->module, import_module) == 0) {
+            has_client = true;
+            guest->http_has_handles = guest->http_has_handles ||
+                                      strcmp(import->name, "close") == 0 ||
+                                      strcmp(import->name, "body_read") == 0;
+        }
+    }
+    const struct module_export *alloc = module_find_export(module, "alloc");
+    guest->http_has_alloc = alloc != NULL && alloc->kind == EXTERN_FUNC &&
+                            strcmp(alloc->params, "i") == 0 && strcmp(alloc->results, "i") == 0;
+    return has_client;
+}
+
+static int make_client(struct host_outbound *outbound, const struct http_config *config,
+                       struct error *err)
+{
+    struct guest *guest = outbound->guest;
+    struct names *names = NULL;
+    int r = guest_names(guest, &names);
+    if (r < 0) {
+        return error_set_errno(err, r, "making the resolver");
+    }
+    const struct http_client_options options = {
+        .loop = guest->loop,
+        .names = names,
+        .ca_file = config->ca_file,
+        .proxy = config->proxy,
+        .connect_timeout_ns = config->connect_timeout_ns,
+        .first_byte_timeout_ns = config->first_byte_timeout_ns,
+        .between_bytes_timeout_ns = config->idle_timeout_ns,
+        .total_timeout_ns = config->timeout_ns,
+        .body_max = config->max_body,
+        .head_max = config->max_head,
+        .redirects_max = config->redirects,
+        .context = outbound,
+        .may_request = may_request,
+        .may_dial = may_dial,
+    };
+    return http_client_new(&options, &outbound->client, err);
+}
+
+int outbound_new(struct guest *guest, const struct module *module, const struct http_config *config,
+                 struct host_outbound **ret_outbound, struct error *err)
+{
+    if (!read_module(guest, module)) {
+        return 0;
+    }
+    struct host_outbound *outbound = calloc(1, sizeof *outbound);
+    if (outbound == NULL) {
+        return error_set_errno(err, -ENOMEM, "making the HTTP client");
+    }
+    outbound->guest = guest;
+    int r = make_client(outbound, config, err);
+    if (r < 0) {
+        outbound_free(outbound);
+        return r;
+    }
+    guest->http = outbound->client;
+    guest->http_max_handles = config->concurrency;
+    *ret_outbound = outbound;
+    return 0;
+}
+
+void outbound_free(struct host_outbound *outbound)
+{
+    if (outbound != NULL) {
+        http_client_free(outbound->client);
+        free(outbound);
+    }
+}
