@@ -20,4 +20,10 @@ endif()
 
 add_library(engine STATIC IMPORTED)
 set_target_properties(engine PROPERTIES IMPORTED_LOCATION ${engine_dir}/libhythe_engine.a)
-target_link_libraries(engine INTERFACE pthread dl m gcc_s)
+# Rust's runtime needs libm and the unwinder; a target with HYTHE_STATIC_RUNTIME carries them.
+target_link_libraries(
+    engine
+    INTERFACE
+        pthread dl
+        "$<IF:$<BOOL:$<TARGET_PROPERTY:HYTHE_STATIC_RUNTIME>>,-Wl$<COMMA>-Bstatic$<SEMICOLON>-lm$<SEMICOLON>-lgcc_eh$<SEMICOLON>-Wl$<COMMA>-Bdynamic,m$<SEMICOLON>gcc_s>"
+)

@@ -37,9 +37,9 @@ enum {
 };
 
 static const struct func_table *const tables[] = {
-    &preview1_args,       &preview1_clock,    &preview1_fd,      &preview1_file,
-    &preview1_path,       &preview1_poll,     &preview1_process, &preview1_sock,
-    &wasmedge_lifecycle,  &wasmedge_transfer, &wasmedge_address, &wasmedge_options,
+    &preview1_args,      &preview1_clock,    &preview1_fd,      &preview1_file,
+    &preview1_path,      &preview1_poll,     &preview1_process, &preview1_sock,
+    &wasmedge_lifecycle, &wasmedge_transfer, &wasmedge_address, &wasmedge_options,
     &wasmedge_addrinfo,
 };
 
@@ -121,10 +121,10 @@ static void guest_make(struct guest *guest, struct loop *loop)
     guest->fds.max = 64;
     must(policy_allow_listen(&guest->policy, "127.0.0.1:0", &err) == 0);
     must(guest_add_arg(guest, "fuzz") == 0 && guest_add_env(guest, "A=B") == 0);
-    give_pipe(guest);              /* 0 and 1 */
-    give_dir(guest, true);         /* 2 */
-    give_dir(guest, false);        /* 3 */
-    give_sockets(guest);           /* 4 to 8 */
+    give_pipe(guest);       /* 0 and 1 */
+    give_dir(guest, true);  /* 2 */
+    give_dir(guest, false); /* 3 */
+    give_sockets(guest);    /* 4 to 8 */
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     must(fd >= 0);
     give_file(guest, fd, S_IFCHR, O_RDWR); /* 9 */

@@ -47,9 +47,12 @@ def _born(cpus):
 
 def start(command, cpus=None, **options):
     """Start a child in a session of its own, pinned to `cpus` if given."""
-    child = subprocess.Popen([str(word) for word in command], start_new_session=True,
-                             stdin=subprocess.DEVNULL, text=True,
-                             preexec_fn=lambda: _born(cpus), **options)
+    try:
+        child = subprocess.Popen([str(word) for word in command], start_new_session=True,
+                                 stdin=subprocess.DEVNULL, text=True,
+                                 preexec_fn=lambda: _born(cpus), **options)
+    except OSError as error:
+        raise Failure(f"cannot start {Path(command[0]).name}: {error.strerror}") from error
     _children.append(child)
     return child
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #define container_of(pointer, type, member)                                                        \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)(void *)(&((char *)(pointer))[-(ptrdiff_t)offsetof(type, member)]))
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

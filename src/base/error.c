@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-__attribute__((format(printf, 2, 0))) static void format_text(struct error *err,
-                                                              const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void format_text(struct error *err, const char *format,
+                                                              va_list args)
 {
     (void)vsnprintf(err->text, sizeof err->text, format, args); /* too long is cut, on purpose */
 }

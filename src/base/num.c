@@ -49,8 +49,8 @@ int num_parse_size(const char *text, uint64_t *ret_bytes)
         const char *suffix;
         unsigned shift;
     } units[] = {
-        {"", 0},    {"b", 0},    {"k", 10},  {"kb", 10},  {"kib", 10},  {"m", 20},
-        {"mb", 20}, {"mib", 20}, {"g", 30},  {"gb", 30},  {"gib", 30},
+        {"", 0},    {"b", 0},    {"k", 10}, {"kb", 10}, {"kib", 10}, {"m", 20},
+        {"mb", 20}, {"mib", 20}, {"g", 30}, {"gb", 30}, {"gib", 30},
     };
     uint64_t value = 0;
     int r = parse_digits(&text, UINT64_MAX, &value);
@@ -96,8 +96,8 @@ int num_parse_duration(const char *text, uint64_t *ret_ns)
         const char *suffix;
         uint64_t ns;
     } units[] = {
-        {"", 1000000000},      {"s", 1000000000},      {"ms", 1000000},
-        {"us", 1000},          {"m", 60000000000},     {"h", 3600000000000},
+        {"", 1000000000}, {"s", 1000000000},  {"ms", 1000000},
+        {"us", 1000},     {"m", 60000000000}, {"h", 3600000000000},
     };
     uint64_t whole = 0;
     uint64_t billionths = 0;

@@ -23,8 +23,8 @@ enum cache_result {
 
 struct cache_request {
     struct engine *engine;
-    struct span bytes;  /* of the module */
-    const char *dir;    /* NULL: no cache; made when missing, readable by its owner only */
+    struct span bytes; /* of the module */
+    const char *dir;   /* NULL: no cache; made when missing, readable by its owner only */
     void (*on_compile)(void *context); /* called before a compilation; may be NULL */
     void *context;
 };

@@ -30,15 +30,15 @@ struct call {
     struct instance *instance; /* borrowed */
 
     /* For a waiting function that answers CALL_GUEST, and for its next step. */
-    const char *callee;    /* an exported function (i32) -> i32; constant */
+    const char *callee; /* an exported function (i32) -> i32; constant */
     int32_t callee_arg;
     int32_t callee_result; /* what it gave */
 };
 
 /* Answers of a host function that are no value for the guest. All others are its i32 result. */
 enum {
-    CALL_WAIT = -1000, /* park the guest: finish is called when it is resumed */
-    CALL_TRAP = -1001, /* end the guest: instance_fail said why */
+    CALL_WAIT = -1000,  /* park the guest: finish is called when it is resumed */
+    CALL_TRAP = -1001,  /* end the guest: instance_fail said why */
     CALL_GUEST = -1002, /* call the guest's `callee`, then finish with its result in
                          * callee_result; only from functions that have a finish */
 };

@@ -87,6 +87,7 @@ int engine_new(const struct engine_options *options, struct engine **ret_engine,
         (void)engine_take_error(err, -EINVAL, error);
         return error_wrap(err, "making the engine");
     }
+    engine->has_threads = options->serial;
     *ret_engine = engine;
     return 0;
 }

@@ -11,11 +11,12 @@
 
 struct engine {
     wasm_engine_t *wasm; /* owned */
+    bool has_threads;    /* those of the compiler run, or are not wanted */
 };
 
 struct module {
-    struct engine *engine; /* borrowed */
-    wasmtime_module_t *wasm; /* owned */
+    struct engine *engine;         /* borrowed */
+    wasmtime_module_t *wasm;       /* owned */
     struct module_import *imports; /* owned */
     uint32_t import_count;
     struct module_export *exports; /* owned */

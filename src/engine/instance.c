@@ -38,8 +38,8 @@ struct instance {
     struct instance_options options;
     wasmtime_store_t *store; /* owned */
     wasmtime_context_t *context;
-    struct binding *bindings;    /* owned */
-    wasmtime_func_t *imports;    /* owned */
+    struct binding *bindings; /* owned */
+    wasmtime_func_t *imports; /* owned */
     wasmtime_instance_t wasm;
     wasmtime_memory_t memory;
     bool has_memory;
@@ -177,8 +177,9 @@ static bool on_growth(void *env, bool is_memory, size_t from, size_t to)
     }
     uint64_t max = instance->options.max_memory;
     if (max != 0 && (more > max || instance->memory_used > max - more)) {
-        instance_fail(instance, "the guest wanted %" PRIu64 " bytes of memory and may have %" PRIu64
-                                " (--max-memory)",
+        instance_fail(instance,
+                      "the guest wanted %" PRIu64 " bytes of memory and may have %" PRIu64
+                      " (--max-memory)",
                       instance->memory_used + more, max);
         return false;
     }

@@ -26,10 +26,10 @@ enum instance_state {
 };
 
 struct instance_options {
-    void *guest;          /* borrowed; struct call carries it */
-    uint64_t max_memory;  /* bytes of all its memories together; 0: no limit */
-    uint64_t fuel;        /* 0: none is counted; otherwise the engine must have been made for it */
-    uint32_t max_tables;  /* elements of all its tables together; 0: no limit */
+    void *guest;         /* borrowed; struct call carries it */
+    uint64_t max_memory; /* bytes of all its memories together; 0: no limit */
+    uint64_t fuel;       /* 0: none is counted; otherwise the engine must have been made for it */
+    uint32_t max_tables; /* elements of all its tables together; 0: no limit */
 
     /* Called before and after each host function; either may be NULL. For one that waits, after
      * is called with CALL_WAIT when it begins to, and with its answer at the end. */

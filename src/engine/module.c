@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +144,7 @@ static int module_wrap(struct engine *engine, wasmtime_module_t *wasm, struct mo
 enum module_form module_form_of(struct span bytes)
 {
     static const uint8_t core[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+    static const uint8_t elf[4] = {0x7f, 'E', 'L', 'F'};
     if (bytes.len == 0) {
         return MODULE_EMPTY;
     }
@@ -151,7 +154,7 @@ enum module_form module_form_of(struct span bytes)
     if (bytes.len >= 8 && memcmp(bytes.data, core, 4) == 0 && bytes.data[6] == 1) {
         return MODULE_COMPONENT;
     }
-    if (bytes.len >= 4 && memcmp(bytes.data, "\x7f" "ELF", 4) == 0) {
+    if (bytes.len >= 4 && memcmp(bytes.data, elf, 4) == 0) {
         return MODULE_COMPILED;
     }
     size_t i = 0;
@@ -161,6 +164,31 @@ enum module_form module_form_of(struct span bytes)
     }
     bool text = i < bytes.len && (bytes.data[i] == '(' || bytes.data[i] == ';');
     return text ? MODULE_TEXT : MODULE_UNKNOWN;
+}
+
+/* The compiler starts its threads when it is first used. Do so with every signal blocked, which
+ * they inherit: a thread that could take SIGTERM would end the process in place of the loop that
+ * watches for it. Compiling itself stays open to Ctrl-C. */
+static void start_threads(struct engine *engine)
+{
+    static const uint8_t smallest[] = {0, 'a', 's', 'm',  1, 0, 0, 0, /* a type: () -> () */
+                                       1, 4,   1,   0x60, 0, 0, 3, 2, 1, 0, 10, 4, 1, 2, 0, 0x0b};
+    wasmtime_module_t *wasm = NULL;
+    sigset_t all;
+    sigset_t old;
+    if (engine->has_threads) {
+        return;
+    }
+    (void)sigfillset(&all); /* cannot fail on an own set */
+    (void)pthread_sigmask(SIG_BLOCK, &all, &old);
+    wasmtime_error_t *error = wasmtime_module_new(engine->wasm, smallest, sizeof smallest, &wasm);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (error != NULL) {
+        wasmtime_error_delete(error); /* whatever it is, the real module will meet it, too */
+    } else {
+        wasmtime_module_delete(wasm);
+    }
+    engine->has_threads = true;
 }
 
 int module_compile(struct engine *engine, struct span bytes, struct module **ret_module,
@@ -176,6 +204,7 @@ int module_compile(struct engine *engine, struct span bytes, struct module **ret
         }
         bytes = (struct span){(const uint8_t *)binary.data, binary.size};
     }
+    start_threads(engine);
     error = wasmtime_module_new(engine->wasm, bytes.data, bytes.len, &wasm);
     wasm_byte_vec_delete(&binary);
     if (error != NULL) {

@@ -62,25 +62,25 @@ struct descriptor {
     const struct descriptor_ops *ops;
     struct guest *guest; /* borrowed: whose table it is in */
     enum descriptor_kind kind;
-    int fd;             /* the host's descriptor, owned; -1 in none but closed ones */
-    uint32_t refs;      /* the table's and those of calls under way */
-    uint8_t filetype;   /* enum guest_filetype */
-    uint16_t fdflags;   /* what the guest asked for, enum guest_fdflags */
-    bool is_preopen;    /* a directory or listener given at the start */
-    bool always_ready;  /* of a kind the kernel cannot wait for: a regular file */
-    bool is_readable;   /* opened for reading */
-    bool is_writable;   /* opened for writing */
-    struct loop_io io;  /* stopped for always-ready ones */
-    uint8_t ready;      /* LOOP_READ and others, as far as known */
+    int fd;            /* the host's descriptor, owned; -1 in none but closed ones */
+    uint32_t refs;     /* the table's and those of calls under way */
+    uint8_t filetype;  /* enum guest_filetype */
+    uint16_t fdflags;  /* what the guest asked for, enum guest_fdflags */
+    bool is_preopen;   /* a directory or listener given at the start */
+    bool always_ready; /* of a kind the kernel cannot wait for: a regular file */
+    bool is_readable;  /* opened for reading */
+    bool is_writable;  /* opened for writing */
+    struct loop_io io; /* stopped for always-ready ones */
+    uint8_t ready;     /* LOOP_READ and others, as far as known */
 
     /* For poll.c: the number of the guest's poll that last looked at each direction, and the rest
      * of what adaptive write readiness needs. 0 means never. */
     uint32_t read_poll;
     uint32_t write_poll;
-    uint8_t waits_for;     /* directions in which the guest is parked, if wait_poll is current */
-    uint32_t wait_poll;    /* the poll that set waits_for */
-    bool read_news;        /* of a listener: an edge, or an accept, since FD_READ was reported */
-    bool write_news;       /* an edge, or a send, since FD_WRITE was last reported */
+    uint8_t waits_for;  /* directions in which the guest is parked, if wait_poll is current */
+    uint32_t wait_poll; /* the poll that set waits_for */
+    bool read_news;     /* of a listener: an edge, or an accept, since FD_READ was reported */
+    bool write_news;    /* an edge, or a send, since FD_WRITE was last reported */
 };
 
 /* Fill in the common part: one reference, nothing ready. Takes `fd` over. */

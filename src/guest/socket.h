@@ -35,21 +35,21 @@ enum socket_state {
 struct guest_socket {
     struct descriptor base; /* first */
     enum socket_state state;
-    int family;          /* AF_INET, AF_INET6 or AF_UNIX */
-    int type;            /* SOCK_STREAM or SOCK_DGRAM */
-    int pending_error;   /* negative errno for the next call, or 0 */
-    bool is_bound;       /* an explicit bind has succeeded */
-    bool is_draining;    /* the kernel has refused held bytes: they wait for room */
-    bool is_shut_write;  /* the guest has ended its sending side */
+    int family;         /* AF_INET, AF_INET6 or AF_UNIX */
+    int type;           /* SOCK_STREAM or SOCK_DGRAM */
+    int pending_error;  /* negative errno for the next call, or 0 */
+    bool is_bound;      /* an explicit bind has succeeded */
+    bool is_draining;   /* the kernel has refused held bytes: they wait for room */
+    bool is_shut_write; /* the guest has ended its sending side */
     bool has_reuse_address;
-    bool has_linger;          /* SO_LINGER as the guest set it; see imports/.../options.c */
+    bool has_linger; /* SO_LINGER as the guest set it; see imports/.../options.c */
     uint16_t linger_seconds;
     uint64_t recv_timeout_ns; /* for blocking calls; UINT64_MAX: none */
     uint64_t send_timeout_ns;
     struct sockaddr_in6 peer; /* of an accepted IP socket, in either family's form */
     socklen_t peer_len;       /* 0: ask the kernel */
-    struct buffer held;  /* bytes kept back or waiting for room */
-    struct list node;    /* among the guest's lingering ones, after close */
+    struct buffer held;       /* bytes kept back or waiting for room */
+    struct list node;         /* among the guest's lingering ones, after close */
 };
 
 /* Wrap an open, non-blocking host socket, which is taken over on success. */

@@ -46,6 +46,16 @@ static void write_dialects(FILE *out, const struct dialect_report *report)
     (void)fputs(count == 0 ? "none: it imports nothing\n" : "\n", out);
 }
 
+/* Name the releases of the HTTP client that it fits. */
+static void write_http(FILE *out, const struct dialect_report *report)
+{
+    const struct dialect_http_abi *abi = dialect_http_abi(report);
+    if (abi != NULL) {
+        write_label(out, "http");
+        (void)fprintf(out, "wasi_experimental_http: %s\n", abi->releases);
+    }
+}
+
 /* Columns filled with words: a word that does not fit begins the next line. */
 struct columns {
     FILE *out;
@@ -223,6 +233,7 @@ static int write_report(FILE *out, const struct dialect_report *report, const ch
         write_kind(out, report);
         write_memory(out, report);
         write_imports(out, report);
+        write_http(out, report);
     }
     if (!check_is_runnable(report)) {
         return write_cause(out, report);

@@ -163,6 +163,7 @@ static void fill(struct json *json, cJSON *root, const struct dialect_report *re
 {
     bool is_runnable = check_is_runnable(report);
     bool is_core = report->form != MODULE_COMPONENT;
+    const struct dialect_http_abi *abi = dialect_http_abi(report);
     put(json, root, "module", cJSON_CreateString(path));
     put(json, root, "form", cJSON_CreateString(is_core ? "core" : "component"));
     put(json, root, "runnable", cJSON_CreateBool(is_runnable));
@@ -174,6 +175,10 @@ static void fill(struct json *json, cJSON *root, const struct dialect_report *re
         put(json, root, "memory", memory(json, report->memory));
         put(json, root, "imports", groups(json, report));
         put(json, root, "missing", cJSON_CreateNumber(report->missing_count));
+        if (abi != NULL) {
+            put(json, root, "http_abi", cJSON_CreateString(abi->key));
+            put(json, root, "http_releases", cJSON_CreateString(abi->releases));
+        }
         put(json, root, "grants", grants(json, report));
     }
     if (is_runnable) {

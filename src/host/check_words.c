@@ -264,7 +264,7 @@ static void write_functions(FILE *out, const struct dialect_report *report)
 static bool is_type_telling(enum dialect_source source)
 {
     return source == SOURCE_PREVIEW1 || source == SOURCE_PREVIEW1_SOCKETS ||
-           source == SOURCE_WASMEDGE;
+           source == SOURCE_WASMEDGE || source == SOURCE_EXPERIMENTAL_HTTP;
 }
 
 /* Write up to IMPORTS_SHOWN_MAX of a group's missing imports: "env: a, b; fs: c and 2 more". */

@@ -221,14 +221,17 @@ static int conclude(struct host_instance *h, enum instance_state state, struct e
         return 128 + h->killed_by;
     }
     if (h->has_timed_out) {
-        (void)error_set(err, -ETIMEDOUT, "the guest ran longer than %.3g s (--timeout) and was ended",
+        (void)error_set(err, -ETIMEDOUT,
+                        "the guest ran longer than %.3g s (--timeout) and was ended",
                         (double)h->config->timeout_ns / 1e9);
         return error_set_exit(err, EXIT_TRAP);
     }
     if (state == INSTANCE_FAILED) {
         if (strstr(err->text, "all fuel consumed") != NULL) {
-            (void)error_set(err, -ECANCELED, "the guest used up its %" PRIu64 " units of fuel "
-                            "(--fuel) and was ended", h->config->fuel);
+            (void)error_set(err, -ECANCELED,
+                            "the guest used up its %" PRIu64 " units of fuel "
+                            "(--fuel) and was ended",
+                            h->config->fuel);
         } else if (err->code == -EFAULT) {
             (void)error_wrap(err, "the guest trapped");
         }

@@ -48,7 +48,7 @@ static int map_file(const char *path, struct span *ret_bytes, struct error *err)
         return explain_open(path, -errno, err);
     }
     struct stat st;
-    int r = fstat(fd, &st) < 0 ? -errno : 0;
+    int r = fstat(fd, &st) < 0 ? explain_open(path, -errno, err) : 0;
     if (r == 0 && S_ISDIR(st.st_mode)) {
         r = error_set(err, -EISDIR, "%s: it is a directory; give the path of a .wasm module", path);
         (void)error_set_exit(err, EXIT_CANNOT_RUN);
@@ -57,9 +57,8 @@ static int map_file(const char *path, struct span *ret_bytes, struct error *err)
                       path);
         (void)error_set_exit(err, EXIT_CANNOT_RUN);
     } else if (r == 0) {
-        void *data = st.st_size > 0
-                         ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)
-                         : NULL;
+        void *data =
+            st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
         r = data == MAP_FAILED ? explain_open(path, -errno, err) : 0;
         if (r == 0) {
             *ret_bytes = (struct span){data, (size_t)st.st_size};
@@ -124,13 +123,16 @@ static int compile(struct engine *engine, const char *path, struct span bytes,
         dir = NULL;
     }
     struct load_source source = {path, bytes, dir != NULL};
-    const struct cache_request request = {
-        .engine = engine, .bytes = bytes, .dir = dir, .on_compile = say_compiling,
-        .context = &source};
+    const struct cache_request request = {.engine = engine,
+                                          .bytes = bytes,
+                                          .dir = dir,
+                                          .on_compile = say_compiling,
+                                          .context = &source};
     int r = cache_load(&request, &result->module, &result->cache, err);
     if (r < 0) {
-        (void)error_wrap(err, "%s: it is no valid module, perhaps cut short or built for features "
-                              "that this engine has not",
+        (void)error_wrap(err,
+                         "%s: it is no valid module, perhaps cut short or built for features "
+                         "that this engine has not",
                          path);
     }
     return r;

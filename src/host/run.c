@@ -105,9 +105,11 @@ int host_run_listen(struct host_run *run, struct error *err)
     }
     for (uint32_t i = inherited; r == 0 && i < run->listeners.count; i++) {
         struct net_address address;
-        if (listeners_address(&run->listeners, i, &address) == 0) {
-            log_line("listening on %s", net_address_print(&address, text));
+        r = listeners_address(&run->listeners, i, &address);
+        if (r < 0) {
+            return error_set_errno(err, r, "asking where the listener is");
         }
+        log_line("listening on %s", net_address_print(&address, text));
     }
     return r;
 }

@@ -43,7 +43,7 @@ struct master;
 struct worker {
     struct master *master; /* borrowed */
     uint32_t number;
-    pid_t pid;               /* 0 while none runs */
+    pid_t pid; /* 0 while none runs */
     struct loop_child child;
     struct loop_io broker_io; /* on the master's end of the pair, owned */
     struct loop_timer restart;
@@ -52,12 +52,12 @@ struct worker {
 };
 
 struct master {
-    struct host_run *run; /* borrowed */
-    struct loop *loop;    /* owned */
-    struct broker *broker; /* owned */
+    struct host_run *run;   /* borrowed */
+    struct loop *loop;      /* owned */
+    struct broker *broker;  /* owned */
     struct worker *workers; /* owned array */
     uint32_t count;
-    uint32_t alive;   /* running, or about to be started again */
+    uint32_t alive;      /* running, or about to be started again */
     uint32_t quick_ends; /* in a row */
     struct loop_signal terminate;
     struct loop_signal interrupt;
@@ -124,6 +124,17 @@ static void on_broker(struct loop_io *io, unsigned events)
     }
 }
 
+/* A worker that runs but cannot be watched must not stay: the next attempt would start another. */
+static void drop_unwatched(struct worker *worker)
+{
+    loop_child_stop(&worker->child);
+    if (worker->pid > 0) {
+        (void)kill(worker->pid, SIGKILL); /* a child of ours, not reaped: it exists */
+        (void)waitpid(worker->pid, NULL, 0);
+        worker->pid = 0;
+    }
+}
+
 static int start_worker(struct worker *worker)
 {
     struct master *master = worker->master;
@@ -148,6 +159,7 @@ static int start_worker(struct worker *worker)
     }
     if (r < 0) {
         (void)close(pair[0]); /* nobody listens to it */
+        drop_unwatched(worker);
     }
     return r;
 }
@@ -158,8 +170,11 @@ static void on_restart(struct loop_timer *timer)
     int r = start_worker(worker);
     if (r < 0) {
         log_line("worker %u cannot be started: %s", worker->number, strerror(-r));
-        (void)loop_timer_start(worker->master->loop, &worker->restart,
-                               loop_clock_ns() + (uint64_t)PAUSE_MAX_MS * 1000000, on_restart);
+        r = loop_timer_start(worker->master->loop, &worker->restart,
+                             loop_clock_ns() + (uint64_t)PAUSE_MAX_MS * 1000000, on_restart);
+    }
+    if (r < 0) {
+        worker->master->alive--; /* not even that: the others go on without it */
     }
 }
 

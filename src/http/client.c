@@ -131,7 +131,7 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *data)
     }
     uint64_t due_ns = loop_clock_ns() + (uint64_t)timeout_ms * 1000000;
     return loop_timer_start(client->options.loop, &client->timer, due_ns, on_timer_due) < 0 ? -1
-                                                                                           : 0;
+                                                                                            : 0;
 }
 
 /* -- its life --------------------------------------------------------------------------------- */

@@ -38,14 +38,15 @@ struct http_target {
 struct http_client_options {
     struct loop *loop;   /* borrowed */
     struct names *names; /* borrowed: who resolves */
-    const char *ca_file; /* extra trusted certificates instead of the system's; NULL: the system's */
-    const char *proxy;   /* a proxy's URL; NULL: none, whatever the environment says */
+    const char
+        *ca_file;      /* extra trusted certificates instead of the system's; NULL: the system's */
+    const char *proxy; /* a proxy's URL; NULL: none, whatever the environment says */
     uint64_t connect_timeout_ns;
     uint64_t first_byte_timeout_ns;
     uint64_t between_bytes_timeout_ns;
-    uint64_t total_timeout_ns;   /* 0: none */
-    uint64_t body_max;           /* bytes of one response; 0: any number, it is streamed */
-    uint32_t head_max;           /* bytes of all header lines of one response */
+    uint64_t total_timeout_ns; /* 0: none */
+    uint64_t body_max;         /* bytes of one response; 0: any number, it is streamed */
+    uint32_t head_max;         /* bytes of all header lines of one response */
     uint32_t redirects_max;
 
     void *context;
@@ -62,14 +63,14 @@ enum http_error {
     HTTP_BAD_SCHEME,
     HTTP_BAD_METHOD,
     HTTP_BAD_HEADER,
-    HTTP_DENIED,     /* by may_request, or every address by may_dial */
-    HTTP_NO_NAME,    /* the name does not resolve */
+    HTTP_DENIED,  /* by may_request, or every address by may_dial */
+    HTTP_NO_NAME, /* the name does not resolve */
     HTTP_NO_CONNECT,
-    HTTP_NO_TLS,     /* handshake or certificate */
+    HTTP_NO_TLS, /* handshake or certificate */
     HTTP_TIMED_OUT,
-    HTTP_TOO_LARGE,  /* head_max or body_max */
+    HTTP_TOO_LARGE, /* head_max or body_max */
     HTTP_TOO_MANY_REDIRECTS,
-    HTTP_BROKEN,     /* the peer broke off, or spoke no HTTP */
+    HTTP_BROKEN, /* the peer broke off, or spoke no HTTP */
     HTTP_NO_MEMORY,
 };
 

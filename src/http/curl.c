@@ -44,12 +44,25 @@ static int find_functions(struct curl_library *curl, struct error *err)
     for (size_t i = 0; i < ARRAY_COUNT(functions); i++) {
         void *function = dlsym(curl->handle, functions[i].name);
         if (function == NULL) {
-            return error_set(err, -ENOENT, "%s is too old: it has no %s; install libcurl4 of Debian "
-                             "12 or newer", library_name, functions[i].name);
+            return error_set(err, -ENOENT,
+                             "%s is too old: it has no %s; install libcurl4 of Debian "
+                             "12 or newer",
+                             library_name, functions[i].name);
         }
         memcpy((char *)curl + functions[i].offset, &function, sizeof function);
     }
     return 0;
+}
+
+/* Found through libcurl, whose own dependency it is. */
+static void find_idn(struct curl_library *curl)
+{
+    void *lookup = dlsym(curl->handle, "idn2_lookup_u8");
+    void *release = dlsym(curl->handle, "idn2_free");
+    if (lookup != NULL && release != NULL) {
+        memcpy(&curl->idn_lookup, &lookup, sizeof lookup);
+        memcpy(&curl->idn_free, &release, sizeof release);
+    }
 }
 
 int curl_library_open(struct curl_library *curl, struct error *err)
@@ -62,6 +75,7 @@ int curl_library_open(struct curl_library *curl, struct error *err)
                          library_name, dlerror());
     }
     int r = find_functions(curl, err);
+    find_idn(curl);
     if (r == 0 && curl->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         r = error_set(err, -EIO, "%s cannot be initialised", library_name);
     }

@@ -5,6 +5,7 @@
 
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -33,6 +34,11 @@ struct curl_library {
     CURLUcode (*url_get)(const CURLU *url, CURLUPart part, char **ret_text, unsigned flags);
     CURLUcode (*url_set)(CURLU *url, CURLUPart part, const char *text, unsigned flags);
     void (*free)(void *text);
+
+    /* libidn2's, when libcurl is linked with it; otherwise NULL. libcurl itself converts names from
+     * the locale's encoding, and there is no locale here. */
+    int (*idn_lookup)(const uint8_t *name, uint8_t **ret_ascii, int flags);
+    void (*idn_free)(void *text);
 };
 
 /* Open libcurl. 0, or -ENOENT with what to install in `err`. */

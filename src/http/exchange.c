@@ -15,9 +15,9 @@
 #include "base/num.h"
 
 enum {
-    HELD_HIGH = 256 << 10, /* bytes kept for the guest before the peer is held back */
-    HELD_LOW = 64 << 10,   /* and how few must be left for it to go on */
-    BODY_MAX = 1 << 30,    /* of a request: it stands in the guest's memory, too */
+    HELD_HIGH = 256 << 10,  /* bytes kept for the guest before the peer is held back */
+    HELD_LOW = 64 << 10,    /* and how few must be left for it to go on */
+    BODY_MAX = 1 << 30,     /* of a request: it stands in the guest's memory, too */
     DROPPED_MAX = 64 << 10, /* bytes of a redirect's body that are read for the connection's sake */
 };
 

@@ -55,12 +55,12 @@ struct http_exchange {
     struct names_query *query;
     struct net_address addresses[EXCHANGE_ADDRESSES_MAX];
     uint32_t address_count;
-    bool was_denied; /* some address of the present hop was refused */
+    bool was_denied;      /* some address of the present hop was refused */
     uint64_t deadline_ns; /* for all hops together; UINT64_MAX: none */
 
-    CURL *easy;                /* owned; NULL while resolving the first time */
-    bool is_added;             /* to the multi */
-    struct curl_slist *header_list; /* owned */
+    CURL *easy;                      /* owned; NULL while resolving the first time */
+    bool is_added;                   /* to the multi */
+    struct curl_slist *header_list;  /* owned */
     struct curl_slist *resolve_list; /* owned */
 
     /* The response. */
@@ -68,7 +68,7 @@ struct http_exchange {
     bool has_head;
     bool is_redirect; /* its body is dropped, and its end begins the next hop */
     struct buffer head;
-    size_t head_bytes; /* received of this hop's head, interim responses and all */
+    size_t head_bytes;           /* received of this hop's head, interim responses and all */
     struct header_place *places; /* owned */
     uint32_t place_count;
     uint32_t place_cap;

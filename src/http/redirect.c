@@ -15,7 +15,10 @@ static const char *const private_names[] = {
 
 /* Left behind with the body. */
 static const char *const body_names[] = {
-    "content-type", "content-length", "content-encoding", "transfer-encoding",
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
 };
 
 static void drop_headers(struct strings *headers, const char *const *names, size_t count)
@@ -80,8 +83,8 @@ static enum http_error set_referer(struct http_exchange *exchange, const struct 
     char *from = NULL;
     char *line = NULL;
     drop_headers(&exchange->headers, referer, 1);
-    bool is_downgrade = strcmp(exchange->url.scheme, "https") == 0 &&
-                        strcmp(next->scheme, "https") != 0;
+    bool is_downgrade =
+        strcmp(exchange->url.scheme, "https") == 0 && strcmp(next->scheme, "https") != 0;
     if (is_downgrade) {
         return HTTP_OK;
     }

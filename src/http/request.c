@@ -16,8 +16,8 @@ enum { METHOD_MAX = 64, HEADERS_MAX = 1024, HEADERS_BYTES_MAX = 256 << 10 };
 
 /* Left out of what is sent; libcurl writes its own. */
 static const char *const framing[] = {
-    "connection", "keep-alive",          "proxy-connection", "te",
-    "trailer",    "transfer-encoding",   "upgrade",          "expect",
+    "connection",     "keep-alive",         "proxy-connection", "te",
+    "trailer",        "transfer-encoding",  "upgrade",          "expect",
     "http2-settings", "proxy-authenticate",
 };
 
@@ -47,8 +47,7 @@ static bool is_value(struct span text)
 
 static bool is_name(struct span name, const char *text)
 {
-    return name.len == strlen(text) &&
-           strncasecmp((const char *)name.data, text, name.len) == 0;
+    return name.len == strlen(text) && strncasecmp((const char *)name.data, text, name.len) == 0;
 }
 
 bool request_line_is(const char *line, const char *name)

@@ -7,7 +7,12 @@
 
 #include "base/num.h"
 
-enum { URL_MAX = 64 << 10, HOST_MAX = 255, PARSE_FLAGS = CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME };
+enum {
+    URL_MAX = 64 << 10,
+    HOST_MAX = 255,
+    PARSE_FLAGS = CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME
+};
+enum { IDN_FLAGS = 1 | 8 }; /* IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL, as browsers do */
 
 static enum http_error from_code(CURLUcode code)
 {
@@ -43,6 +48,51 @@ static enum http_error set_text(const struct curl_library *curl, struct http_url
     return code == CURLUE_OK ? HTTP_OK : from_code(code);
 }
 
+static bool is_ascii(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text >= 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Write the whole URL with the host in punycode and parse it again: what looked like letters may
+ * be the dots and digits of an address. */
+static enum http_error use_ascii_host(const struct curl_library *curl, struct http_url *url,
+                                      const char *host)
+{
+    uint8_t *ascii = NULL;
+    char *text = NULL;
+    if (curl->idn_lookup == NULL ||
+        curl->idn_lookup((const uint8_t *)host, &ascii, IDN_FLAGS) != 0) {
+        return HTTP_BAD_URL;
+    }
+    CURLUcode code = curl->url_set(url->handle, CURLUPART_HOST, (const char *)ascii, 0);
+    curl->idn_free(ascii);
+    if (code == CURLUE_OK) {
+        code = curl->url_get(url->handle, CURLUPART_URL, &text, 0);
+    }
+    if (code == CURLUE_OK) {
+        code = curl->url_set(url->handle, CURLUPART_URL, text, PARSE_FLAGS);
+        curl->free(text);
+    }
+    return code == CURLUE_OK ? HTTP_OK : from_code(code);
+}
+
+static enum http_error convert_host(const struct curl_library *curl, struct http_url *url)
+{
+    char *host = NULL;
+    CURLUcode code = curl->url_get(url->handle, CURLUPART_HOST, &host, 0);
+    if (code != CURLUE_OK) {
+        return from_code(code);
+    }
+    enum http_error error = is_ascii(host) ? HTTP_OK : use_ascii_host(curl, url, host);
+    curl->free(host);
+    return error;
+}
+
 /* Give the host in lower case and punycode, without the brackets of an IPv6 address. */
 static enum http_error get_host(const struct curl_library *curl, struct http_url *url)
 {
@@ -52,7 +102,11 @@ static enum http_error get_host(const struct curl_library *curl, struct http_url
         return HTTP_BAD_URL; /* an interface of the host's is no business of a guest */
     }
     char *host = NULL;
-    CURLUcode code = curl->url_get(url->handle, CURLUPART_HOST, &host, CURLU_PUNYCODE);
+    enum http_error error = convert_host(curl, url);
+    if (error != HTTP_OK) {
+        return error;
+    }
+    CURLUcode code = curl->url_get(url->handle, CURLUPART_HOST, &host, 0);
     if (code != CURLUE_OK) {
         return from_code(code);
     }

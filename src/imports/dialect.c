@@ -243,6 +243,14 @@ static void find_grants(const struct dialect_input *input, struct dialect_report
         add_grant(report, (struct dialect_grant){"--allow-connect", "HOST:PORT",
                                                  "it can connect or send to others", is_client});
     }
+    if (report->groups[SOURCE_EXPERIMENTAL_HTTP].count > 0) {
+        add_grant(report,
+                  (struct dialect_grant){
+                      "--allow-http", "https://HOST",
+                      "it makes HTTP requests; put the host they go to for HOST, and repeat "
+                      "it for more",
+                      true});
+    }
     if (has_call(input, "path_open", NULL)) {
         add_grant(report, (struct dialect_grant){"--dir", "HOST::GUEST",
                                                  "it can open files, and sees only those in "

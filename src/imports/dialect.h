@@ -142,6 +142,15 @@ void dialect_describe_component(struct span bytes, struct dialect_report *ret_re
 
 void dialect_report_done(struct dialect_report *report);
 
+/* A form of wasi_experimental_http. All constant. */
+struct dialect_http_abi {
+    const char *key;      /* for machines */
+    const char *releases; /* those of the Rust crate and the AssemblyScript package */
+};
+
+/* The one that the module was built with; NULL when it does not import it. */
+const struct dialect_http_abi *dialect_http_abi(const struct dialect_report *report);
+
 /* The reason why a module cannot run, when `invoke` (or _start for NULL) is to be called. */
 enum dialect_problem {
     PROBLEM_NONE,

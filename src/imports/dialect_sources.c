@@ -62,8 +62,8 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
                                "--use abort= if nothing but abort is missing"},
     [SOURCE_EXPERIMENTAL_HTTP] = {"wasi-experimental-http", "wasi_experimental_http",
                                   "it makes HTTP requests through wasi_experimental_http",
-                                  "this version of hythe has no HTTP client of that kind; rebuild "
-                                  "it with sockets"},
+                                  "hythe has every form of it that was ever released; rebuild it "
+                                  "with wasi-experimental-http 0.10, or its C header in sdk/"},
     [SOURCE_WASMEDGE_PLUGIN] = {"wasmedge-plugin", "WasmEdge plug-ins",
                                 "it uses plug-ins of WasmEdge",
                                 "run it with WasmEdge and these plug-ins, or rebuild it without "

@@ -12,20 +12,13 @@ static const struct {
     const char *module;
     const struct func_table *table;
 } registry[] = {
-    {"wasi_snapshot_preview1", &preview1_args},
-    {"wasi_snapshot_preview1", &preview1_clock},
-    {"wasi_snapshot_preview1", &preview1_fd},
-    {"wasi_snapshot_preview1", &preview1_file},
-    {"wasi_snapshot_preview1", &preview1_path},
-    {"wasi_snapshot_preview1", &preview1_poll},
-    {"wasi_snapshot_preview1", &preview1_process},
-    {"wasi_snapshot_preview1", &preview1_sock},
-    {"wasi_snapshot_preview1", &wasmedge_lifecycle},
-    {"wasi_snapshot_preview1", &wasmedge_transfer},
-    {"wasi_snapshot_preview1", &wasmedge_address},
-    {"wasi_snapshot_preview1", &wasmedge_options},
-    {"wasi_snapshot_preview1", &wasmedge_addrinfo},
-    {"wasi_experimental_http", &experimental_http},
+    {"wasi_snapshot_preview1", &preview1_args},      {"wasi_snapshot_preview1", &preview1_clock},
+    {"wasi_snapshot_preview1", &preview1_fd},        {"wasi_snapshot_preview1", &preview1_file},
+    {"wasi_snapshot_preview1", &preview1_path},      {"wasi_snapshot_preview1", &preview1_poll},
+    {"wasi_snapshot_preview1", &preview1_process},   {"wasi_snapshot_preview1", &preview1_sock},
+    {"wasi_snapshot_preview1", &wasmedge_lifecycle}, {"wasi_snapshot_preview1", &wasmedge_transfer},
+    {"wasi_snapshot_preview1", &wasmedge_address},   {"wasi_snapshot_preview1", &wasmedge_options},
+    {"wasi_snapshot_preview1", &wasmedge_addrinfo},  {"wasi_experimental_http", &experimental_http},
 };
 
 static bool has_type(const struct host_func *func, const struct module_import *import)

@@ -34,10 +34,10 @@ uint64_t loop_clock_ns(void);
 /* -- descriptors ------------------------------------------------------------------------------ */
 
 enum {
-    LOOP_READ = 1,   /* data, a connection or the end waits to be read */
-    LOOP_WRITE = 2,  /* there is room to write */
-    LOOP_HANGUP = 4, /* the peer sends no more */
-    LOOP_ERROR = 8,  /* an error waits to be read */
+    LOOP_READ = 1,    /* data, a connection or the end waits to be read */
+    LOOP_WRITE = 2,   /* there is room to write */
+    LOOP_HANGUP = 4,  /* the peer sends no more */
+    LOOP_ERROR = 8,   /* an error waits to be read */
     LOOP_CLOSED = 16, /* both directions have ended, or the other end of a pipe has gone */
 };
 

@@ -118,8 +118,7 @@ static void on_child(struct loop_io *io, unsigned events)
     child->on_exit(child, status);
 }
 
-int loop_child_start(struct loop *loop, struct loop_child *child, pid_t pid,
-                     loop_child_fn *on_exit)
+int loop_child_start(struct loop *loop, struct loop_child *child, pid_t pid, loop_child_fn *on_exit)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0) {

@@ -103,8 +103,8 @@ int64_t loop_timer_wait_ns(const struct loop *loop, int max_wait_ms)
     if (max_wait_ms == 0) {
         return 0;
     }
-    int64_t max_wait_ns = max_wait_ms < 0 ? (int64_t)MAX_WAIT_S * 1000000000
-                                          : (int64_t)max_wait_ms * 1000000;
+    int64_t max_wait_ns =
+        max_wait_ms < 0 ? (int64_t)MAX_WAIT_S * 1000000000 : (int64_t)max_wait_ms * 1000000;
     if (loop->timer_count == 0) {
         return max_wait_ms < 0 ? LOOP_NEVER : max_wait_ns;
     }

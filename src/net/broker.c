@@ -49,8 +49,7 @@ static int bind_new(const struct broker_request *request, int *ret_fd)
         return -errno;
     }
     int r = 0;
-    if (request->reuse_address &&
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) {
+    if (request->reuse_address && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) {
         r = -errno;
     }
     if (r == 0 && bind(fd, address, request->address_len) < 0) {

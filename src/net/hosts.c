@@ -44,11 +44,13 @@ int hosts_add(struct hosts *hosts, const char *text, struct error *err)
     struct host_entry entry = {0};
     size_t key_len = strcspn(text, "=");
     size_t len = name_len(text, key_len);
-    if (len == 0 || text[key_len] == '\0' || parse_address(text + key_len + 1, &entry.address) < 0) {
-        return error_set(err, -EINVAL,
-                         "--host \"%.200s\": write NAME=ADDRESS with a numeric address, for example "
-                         "api.example.org=127.0.0.1",
-                         text);
+    if (len == 0 || text[key_len] == '\0' ||
+        parse_address(text + key_len + 1, &entry.address) < 0) {
+        return error_set(
+            err, -EINVAL,
+            "--host \"%.200s\": write NAME=ADDRESS with a numeric address, for example "
+            "api.example.org=127.0.0.1",
+            text);
     }
     if (hosts->count >= ENTRIES_MAX) {
         return error_set_errno(err, -E2BIG, "--host %.200s", text);

@@ -44,7 +44,7 @@ struct names_socket {
 };
 
 struct names {
-    struct loop *loop; /* borrowed */
+    struct loop *loop;  /* borrowed */
     struct hosts hosts; /* asked before c-ares */
     ares_channel channel;
     bool has_channel;

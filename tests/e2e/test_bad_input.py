@@ -136,7 +136,6 @@ def test_invoke_with_wrong_arguments(hythe, guest, args):
     ("foreign_unknown", ["acme"]),
     ("preview0", ["wasi_unstable", "wasip1"]),
     ("preview1_unknown", ["sock_lookup_ip|fd_teleport|fd_close"]),
-    ("experimental_http", ["wasi_experimental_http"]),
 ])
 def test_foreign_module(hythe, guest, name, words):
     """run gives check's diagnosis, and gives it before it opens a socket."""

@@ -49,7 +49,6 @@ FOREIGN = {
     "foreign_unknown": (r"acme", r"program it was made for|rebuild"),
     "preview0": (r"wasi_unstable", r"wasm32-wasip1"),
     "preview1_unknown": (r"type that is not its own|no part of WASI", r"rebuild"),
-    "experimental_http": (r"wasi_experimental_http", r"rebuild"),
     "memory_missing": (r"memory", r"export"),
     "start_wrong_type": (r"_start", r"."),
 }

@@ -62,6 +62,7 @@ struct fake_guest *fake_guest_new(void)
     f->guest.on_report = on_report;
     f->memory = memory_new();
     f->max_wait_ms = 5000;
+    f->memory_len = FAKE_MEMORY_LEN;
     return f;
 }
 
@@ -113,10 +114,25 @@ int32_t fake_begin_row(struct fake_guest *f, const struct func_table *table, con
     f->call = (struct call){.func = row,
                             .values = f->values,
                             .memory = f->memory,
-                            .memory_len = FAKE_MEMORY_LEN,
+                            .memory_len = f->memory_len,
                             .guest = &f->guest};
     f->waits = 0;
+    f->export_calls = 0;
     int32_t answer = row->begin(&f->call);
+    check_guards(f);
+    return answer;
+}
+
+/* Call what the host function wants called, then let it go on. */
+static int32_t call_export(struct fake_guest *f)
+{
+    assert_non_null(f->on_export);
+    f->export_calls++;
+    int32_t result = f->on_export(f, f->call.callee, f->call.callee_arg);
+    memory_move(f);
+    f->call.memory_len = f->memory_len;
+    f->call.callee_result = result;
+    int32_t answer = f->call.func->finish(&f->call);
     check_guards(f);
     return answer;
 }
@@ -139,8 +155,12 @@ static bool wait_for_wake(struct fake_guest *f)
 
 int32_t fake_finish(struct fake_guest *f)
 {
-    int32_t answer;
+    int32_t answer = CALL_WAIT;
     do {
+        if (answer == CALL_GUEST) {
+            answer = call_export(f);
+            continue;
+        }
         bool woken = wait_for_wake(f);
         memory_move(f);
         guest_wait_end(&f->guest);
@@ -151,7 +171,7 @@ int32_t fake_finish(struct fake_guest *f)
         assert_non_null(f->call.func->finish);
         answer = f->call.func->finish(&f->call);
         check_guards(f);
-    } while (answer == CALL_WAIT);
+    } while (answer == CALL_WAIT || answer == CALL_GUEST);
     return answer;
 }
 
@@ -159,6 +179,9 @@ int32_t fake_call_row(struct fake_guest *f, const struct func_table *table, cons
                       const char *params, const int64_t *args)
 {
     int32_t answer = fake_begin_row(f, table, name, params, args);
+    while (answer == CALL_GUEST) {
+        answer = call_export(f);
+    }
     return answer == CALL_WAIT ? fake_finish(f) : answer;
 }
 

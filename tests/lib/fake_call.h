@@ -6,6 +6,8 @@
  *     assert_int_equal(e, WASI_ENOENT);
  *     fake_guest_free(f);
  *
+ * A call that has a guest's function called gets its result from on_export, and the memory moves.
+ *
  * A call that parks the guest turns the loop until it is woken and then runs finish, as often as
  * needed. Memory moves to another place while a call waits, so that a pointer kept over the wait
  * is found by the address sanitizer: always go through f->memory or the helpers below, never
@@ -28,11 +30,17 @@ enum {
 struct fake_guest {
     struct loop *loop; /* owned */
     struct guest guest;
-    uint8_t *memory;   /* FAKE_MEMORY_LEN bytes between guards; zeroed at birth */
-    int max_wait_ms;   /* how long a parked call may take; 5,000 at birth */
-    unsigned waits;    /* how often the last call was parked */
-    unsigned reports;  /* lines for the operator so far */
-    char report[1024]; /* the last one */
+    uint8_t *memory;     /* FAKE_MEMORY_LEN bytes between guards; zeroed at birth */
+    int max_wait_ms;     /* how long a parked call may take; 5,000 at birth */
+    unsigned waits;      /* how often the last call was parked */
+    unsigned reports;    /* lines for the operator so far */
+    char report[1024];   /* the last one */
+    uint32_t memory_len; /* what the guest has of `memory`; FAKE_MEMORY_LEN at birth */
+
+    /* Stands for the guest's exported functions (i32) -> i32, which a host function that answers
+     * CALL_GUEST has called. It may change memory_len, as a guest may grow its memory. */
+    int32_t (*on_export)(struct fake_guest *f, const char *name, int32_t argument);
+    unsigned export_calls; /* during the last call */
 
     /* The call under way. */
     struct call call;

@@ -218,7 +218,7 @@ WRAP(int, listen, EADDRINUSE, (int fd, int backlog), (fd, backlog))
 WRAP(off_t, lseek, EIO, (int fd, off_t at, int whence), (fd, at, whence))
 WRAP(int, mkdir, ENOSPC, (const char *p, mode_t mode), (p, mode))
 WRAP(int, mkdirat, ENOSPC, (int d, const char *p, mode_t mode), (d, p, mode))
-WRAP(int, poll, ENOMEM, (struct pollfd *p, nfds_t n, int ms), (p, n, ms))
+WRAP(int, poll, ENOMEM, (struct pollfd * p, nfds_t n, int ms), (p, n, ms))
 WRAP(ssize_t, preadv, EIO, (int fd, const struct iovec *v, int n, off_t at), (fd, v, n, at))
 WRAP(ssize_t, pwritev, EIO, (int fd, const struct iovec *v, int n, off_t at), (fd, v, n, at))
 WRAP(ssize_t, read, EIO, (int fd, void *b, size_t n), (fd, b, n))
@@ -229,8 +229,7 @@ WRAP(ssize_t, recvmsg, ECONNRESET, (int fd, struct msghdr *m, int f), (fd, m, f)
 WRAP(int, renameat, EIO, (int d, const char *p, int e, const char *q), (d, p, e, q))
 WRAP(ssize_t, send, EPIPE, (int fd, const void *b, size_t n, int f), (fd, b, n, f))
 WRAP(ssize_t, sendmsg, ECONNRESET, (int fd, const struct msghdr *m, int f), (fd, m, f))
-WRAP(int, setsockopt, ENOBUFS, (int fd, int l, int o, const void *v, socklen_t n),
-     (fd, l, o, v, n))
+WRAP(int, setsockopt, ENOBUFS, (int fd, int l, int o, const void *v, socklen_t n), (fd, l, o, v, n))
 WRAP(int, shutdown, ENOTCONN, (int fd, int how), (fd, how))
 WRAP(int, sigaction, EINVAL, (int s, const struct sigaction *a, struct sigaction *o), (s, a, o))
 WRAP(int, signalfd, EMFILE, (int fd, const sigset_t *s, int flags), (fd, s, flags))
@@ -256,14 +255,13 @@ ssize_t fault_write(int fd, const void *bytes, size_t len)
 void *fault_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset);
 void *fault_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
 {
-    return system_fails("mmap", ENOMEM) ? MAP_FAILED
-                                        : mmap(at, len, protection, flags, fd, offset);
+    return system_fails("mmap", ENOMEM) ? MAP_FAILED : mmap(at, len, protection, flags, fd, offset);
 }
 
-int fault_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                         void *(*run)(void *), void *arg);
-int fault_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                         void *(*run)(void *), void *arg)
+int fault_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                         void *arg);
+int fault_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                         void *arg)
 {
     return system_fails("pthread_create", EAGAIN) ? EAGAIN
                                                   : pthread_create(thread, attributes, run, arg);

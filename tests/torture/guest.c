@@ -303,9 +303,8 @@ static void use_loop(struct loop *loop)
 static void use_broker(void)
 {
     struct broker *broker = NULL;
-    struct broker_request request = {.type = SOCK_STREAM,
-                                     .reuse_address = 1,
-                                     .address_len = sizeof(struct sockaddr_in)};
+    struct broker_request request = {
+        .type = SOCK_STREAM, .reuse_address = 1, .address_len = sizeof(struct sockaddr_in)};
     int pair[2];
     request.address.ss_family = AF_INET;
     if (broker_new(&broker) < 0) {

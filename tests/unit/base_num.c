@@ -40,7 +40,8 @@ static void u64_refuses_what_is_past_its_maximum(void **state)
 
 static void u64_refuses_what_is_no_number(void **state)
 {
-    static const char *const texts[] = {"", " 1", "1 ", "+1", "-1", "0x10", "1e3", "1.0", "a", "1\n"};
+    static const char *const texts[] = {"",     " 1",  "1 ",  "+1", "-1",
+                                        "0x10", "1e3", "1.0", "a",  "1\n"};
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
         expect_u64(texts[i], UINT64_MAX, -EINVAL, 0);
@@ -115,7 +116,8 @@ static void duration_takes_fractions(void **state)
 
 static void duration_refuses_overflow_and_nonsense(void **state)
 {
-    static const char *const texts[] = {"", "s", ".5s", "1.s", "1.", "1 s", "1S", "-1s", "1d", "1e3"};
+    static const char *const texts[] = {"",    "s",  ".5s", "1.s", "1.",
+                                        "1 s", "1S", "-1s", "1d",  "1e3"};
     (void)state;
     expect_duration("18446744072s", 0, UINT64_C(18446744072000000000));
     expect_duration("18446744074s", -ERANGE, 0);

@@ -278,8 +278,8 @@ static void refuse(struct bench *b, const char *name, const char *arg, int code)
 
 static void bad_arguments_are_refused(void **state)
 {
-    static const char *const bad[] = {"", "x", "1x", " ", "1.5", "0x", "4294967296",
-                                      "-2147483649", "99999999999999999999"};
+    static const char *const bad[] = {
+        "", "x", "1x", " ", "1.5", "0x", "4294967296", "-2147483649", "99999999999999999999"};
     struct bench *b = *state;
     make(b, math);
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
@@ -357,7 +357,8 @@ static void a_trap_while_instantiating_is_told(void **state)
 {
     struct bench *b = *state;
     struct instance_options options = {.max_memory = 0};
-    assert_int_equal(prepare_in(b, engine, "(module (func $s unreachable) (start $s))", options), 0);
+    assert_int_equal(prepare_in(b, engine, "(module (func $s unreachable) (start $s))", options),
+                     0);
     assert_int_equal(instance_begin_new(b->instance, &b->err), 0);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_FAILED);
     assert_int_equal(b->err.code, -EFAULT);
@@ -437,9 +438,8 @@ static void fuel_runs_out(void **state)
 {
     struct bench *b = *state;
     struct instance_options options = {.fuel = 10000};
-    assert_int_equal(prepare_in(b, fuel_engine, "(module (func (export \"f\") (loop br 0)))",
-                                options),
-                     0);
+    assert_int_equal(
+        prepare_in(b, fuel_engine, "(module (func (export \"f\") (loop br 0)))", options), 0);
     assert_int_equal(instance_begin_new(b->instance, &b->err), 0);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_IDLE);
     assert_int_equal(call(b, "f"), INSTANCE_FAILED);

@@ -1,11 +1,14 @@
 /* Modules: what a file is, what a module imports and exports, and files that are none. */
 #include "engine/module.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +51,10 @@ static void first_bytes_tell_the_form(void **state)
     assert_int_equal(form("\0asm\1\0\0\0rest", 12), MODULE_CORE);
     assert_int_equal(form("\0asm\x0d\0\1\0", 8), MODULE_COMPONENT);
     assert_int_equal(form("\0asm\2\0\0\0", 8), MODULE_UNKNOWN);
-    assert_int_equal(form("\x7f" "ELF\2", 5), MODULE_COMPILED);
+    assert_int_equal(form("\x7f"
+                          "ELF\2",
+                          5),
+                     MODULE_COMPILED);
     assert_int_equal(form(" \n\t(module)", 11), MODULE_TEXT);
     assert_int_equal(form(";; note", 7), MODULE_TEXT);
     assert_int_equal(form("#!/bin/sh", 9), MODULE_UNKNOWN);
@@ -141,7 +147,8 @@ static void what_is_no_module_is_refused_with_a_reason(void **state)
 /* Every beginning of a good module that is not the whole. */
 static void a_module_cut_short_is_refused(void **state)
 {
-    static const char bytes[] = "\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\7\5\1\1" "f\0\0\x0a\4\1\2\0\x0b";
+    static const char bytes[] = "\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\7\5\1\1"
+                                "f\0\0\x0a\4\1\2\0\x0b";
     struct module *module = NULL;
     struct error err = {0};
     (void)state;
@@ -155,7 +162,8 @@ static void a_module_cut_short_is_refused(void **state)
         assert_non_null(copy);
         memcpy(copy, bytes, cut);
         module = NULL;
-        int r = module_compile(engine, (struct span){(const uint8_t *)copy, cut}, &module, &cut_err);
+        int r =
+            module_compile(engine, (struct span){(const uint8_t *)copy, cut}, &module, &cut_err);
         /* Cut between two sections it may be whole again. */
         assert_true(r == 0 || (r == -ENOEXEC && module == NULL));
         module_free(module);
@@ -186,6 +194,45 @@ static void a_missing_file_cannot_be_mapped(void **state)
     assert_null(module);
 }
 
+/* Whether a thread of this process has SIGTERM blocked, from its line in /proc. */
+static bool blocks_sigterm(const char *task)
+{
+    char path[300];
+    char line[256];
+    unsigned long long blocked = 0;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%s/status", task);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        (void)sscanf(line, "SigBlk: %llx", &blocked);
+    }
+    (void)fclose(file);
+    return (blocked >> (SIGTERM - 1) & 1) != 0;
+}
+
+/* Else SIGTERM to the process goes to one of them and ends it at once: a server that had just
+ * compiled its module died without sending what it held. */
+static void compiler_threads_take_no_signals(void **state)
+{
+    struct engine_options options = {.serial = false};
+    struct engine *parallel = NULL;
+    struct module *module = NULL;
+    struct error err = {0};
+    unsigned open_to_it = 0;
+    (void)state;
+    assert_int_equal(engine_new(&options, &parallel, &err), 0);
+    assert_int_equal(module_compile(parallel, span_of("(module (func))"), &module, &err), 0);
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
+        open_to_it += task->d_name[0] != '.' && !blocks_sigterm(task->d_name);
+    }
+    closedir(tasks);
+    assert_int_equal(open_to_it, 1); /* this one */
+    module_free(module);
+    engine_free(parallel);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_module_cut_short_is_refused),
         cmocka_unit_test(is_the_same_after_serializing),
         cmocka_unit_test(a_missing_file_cannot_be_mapped),
+        cmocka_unit_test(compiler_threads_take_no_signals),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -231,16 +231,11 @@ static void done_drops_every_reference(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_empty_table_has_nothing),
-        TEST(the_lowest_free_number_is_given),
-        TEST(numbers_below_from_stay_free),
-        TEST(the_limit_is_kept),
-        TEST(a_small_limit_is_kept_too),
-        TEST(renumber_closes_the_target),
-        TEST(renumber_upwards_frees_the_lower),
-        TEST(renumber_to_itself_changes_nothing),
-        TEST(renumber_wants_both_open),
-        TEST(a_long_random_life_keeps_the_order),
+        TEST(an_empty_table_has_nothing),       TEST(the_lowest_free_number_is_given),
+        TEST(numbers_below_from_stay_free),     TEST(the_limit_is_kept),
+        TEST(a_small_limit_is_kept_too),        TEST(renumber_closes_the_target),
+        TEST(renumber_upwards_frees_the_lower), TEST(renumber_to_itself_changes_nothing),
+        TEST(renumber_wants_both_open),         TEST(a_long_random_life_keeps_the_order),
         TEST(done_drops_every_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,17 +203,17 @@ static void allows_what_a_name_became(void **state)
     assert_false(policy_may_resolve(&policy, "."));
     assert_false(policy_may_resolve(&policy, ""));
 
-    struct net_address v4 = at("192.0.2.1:0");
-    struct net_address right = at("192.0.2.1:443");
-    struct net_address other_port = at("192.0.2.1:80");
+    struct net_address v4 = at("9.9.9.1:0");
+    struct net_address right = at("9.9.9.1:443");
+    struct net_address other_port = at("9.9.9.1:80");
     assert_false(policy_may_connect(&policy, &right));
     assert_int_equal(policy_note_resolved(&policy, "other.org", &v4), 0);
     assert_false(policy_may_connect(&policy, &right));
     assert_int_equal(policy_note_resolved(&policy, "example.org.", &v4), 0);
     assert_true(policy_may_connect(&policy, &right));
     assert_false(policy_may_connect(&policy, &other_port));
-    struct net_address mapped = at("[::ffff:192.0.2.9]:0");
-    struct net_address plain = at("192.0.2.9:443");
+    struct net_address mapped = at("[::ffff:9.9.9.9]:0");
+    struct net_address plain = at("9.9.9.9:443");
     assert_int_equal(policy_note_resolved(&policy, "example.org", &mapped), 0);
     assert_true(policy_may_connect(&policy, &plain));
     policy_done(&policy);
@@ -227,16 +227,44 @@ static void forgets_the_oldest_address_of_a_name(void **state)
     policy_init(&policy);
     assert_int_equal(policy_allow_connect(&policy, "example.org:443", NULL), 0);
     for (unsigned i = 0; i < 200; i++) {
-        uint8_t octets[4] = {192, 0, 2, (uint8_t)i};
+        uint8_t octets[4] = {9, 9, 9, (uint8_t)i};
         struct net_address address;
         net_address_set_v4(&address, octets, 0);
         assert_int_equal(policy_note_resolved(&policy, "example.org", &address), 0);
         assert_int_equal(policy_note_resolved(&policy, "example.org", &address), 0);
     }
-    struct net_address newest = at("192.0.2.199:443");
-    struct net_address oldest = at("192.0.2.0:443");
+    struct net_address newest = at("9.9.9.199:443");
+    struct net_address oldest = at("9.9.9.0:443");
     assert_true(policy_may_connect(&policy, &newest));
     assert_false(policy_may_connect(&policy, &oldest));
+    policy_done(&policy);
+}
+
+/* What a name server says opens no way into this network. */
+static void a_name_reaches_public_addresses_only(void **state)
+{
+    (void)state;
+    static const char *const inside[] = {"10.0.0.1:443", "127.0.0.1:443", "169.254.169.254:443",
+                                         "[::1]:443", "[fd00:ec2::254]:443",
+                                         "[::ffff:10.0.0.1]:443", "[64:ff9b::10.0.0.1]:443"};
+    for (size_t i = 0; i < ARRAY_COUNT(inside); i++) {
+        struct net_address address = at(inside[i]);
+        struct policy policy;
+        policy_init(&policy);
+        assert_int_equal(policy_allow_connect(&policy, "one.test:443", NULL), 0);
+        assert_int_equal(policy_note_resolved(&policy, "one.test", &address), 0);
+        assert_false(policy_may_connect(&policy, &address));
+        assert_int_equal(policy_allow_connect(&policy, "two.test:443,private", NULL), 0);
+        assert_int_equal(policy_note_resolved(&policy, "two.test", &address), 0);
+        assert_true(policy_may_connect(&policy, &address));
+        policy_done(&policy);
+    }
+    struct policy policy;
+    struct error err = {0};
+    policy_init(&policy);
+    assert_int_equal(policy_allow_listen(&policy, ":80,private", &err), -EINVAL);
+    assert_int_equal(policy_allow_connect(&policy, "one.test:80,privat", &err), -EINVAL);
+    assert_int_equal(policy_allow_connect(&policy, "one.test,private:80", &err), -EINVAL);
     policy_done(&policy);
 }
 
@@ -353,6 +381,7 @@ int main(void)
         cmocka_unit_test(knows_localhost),
         cmocka_unit_test(allows_what_a_name_became),
         cmocka_unit_test(forgets_the_oldest_address_of_a_name),
+        cmocka_unit_test(a_name_reaches_public_addresses_only),
         cmocka_unit_test(quotes_a_bad_rule),
         cmocka_unit_test(limits_the_number_of_rules),
         cmocka_unit_test(survives_any_bytes),

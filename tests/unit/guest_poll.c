@@ -247,6 +247,22 @@ static void reads_are_levels(void **state)
     close(c.peer);
 }
 
+/* A guest parked in a read that poll has called ready would wait for ever. */
+static void a_blocking_descriptor_is_asked_about_once_more(void **state)
+{
+    struct fake_guest *f = *state;
+    struct connection c;
+    connect_one(f, &c);
+    assert_int_equal(look(f, c.fd), LOOP_WRITE);
+    c.socket->base.ready |= LOOP_READ; /* as known once, and used up without finding out */
+    assert_int_equal(look(f, c.fd), 0);
+    assert_int_equal(c.socket->base.ready & LOOP_READ, 0);
+    c.socket->base.fdflags = FDFLAG_NONBLOCK;
+    c.socket->base.ready |= LOOP_READ;
+    assert_int_equal(look(f, c.fd), LOOP_READ); /* it takes an AGAIN, and saves a system call */
+    close(c.peer);
+}
+
 static void bytes_are_counted_when_asked(void **state)
 {
     struct fake_guest *f = *state;
@@ -321,6 +337,7 @@ int main(void)
         TEST(the_very_first_poll_counts_as_new),
         TEST(counting_polls_wraps_well),
         TEST(reads_are_levels),
+        TEST(a_blocking_descriptor_is_asked_about_once_more),
         TEST(bytes_are_counted_when_asked),
         TEST(a_closed_peer_is_a_hangup),
         TEST(what_is_not_open_is_an_event),

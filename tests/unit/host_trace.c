@@ -46,14 +46,15 @@ static const char *trace(const struct host_func *func, const int64_t *args, int3
 #define TRACE(func, answer, ...) trace((func), (const int64_t[]){__VA_ARGS__}, (answer))
 
 static const struct host_func path_open = {
-    "path_open", "iiiiiIIii", "i",
-    "fd dirflags path path_len oflags rights_base rights_inheriting fdflags ret_fd", NULL, NULL};
-static const struct host_func clock_time_get = {"clock_time_get",       "iIi", "i",
+    "path_open", "iiiiiIIii",
+    "i",         "fd dirflags path path_len oflags rights_base rights_inheriting fdflags ret_fd",
+    NULL,        NULL};
+static const struct host_func clock_time_get = {"clock_time_get",        "iIi", "i",
                                                 "id precision ret_time", NULL,  NULL};
 static const struct host_func fd_write = {"fd_write", "iiii", "i", "fd iovs iovs_len ret_nwritten",
                                           NULL,       NULL};
-static const struct host_func fd_seek = {"fd_seek",  "iIii", "i", "fd offset whence ret_newoffset",
-                                         NULL, NULL};
+static const struct host_func fd_seek = {"fd_seek", "iIii", "i", "fd offset whence ret_newoffset",
+                                         NULL,      NULL};
 static const struct host_func proc_exit = {"proc_exit", "i", "", "rval", NULL, NULL};
 static const struct host_func sched_yield_func = {"sched_yield", "", "i", "", NULL, NULL};
 static const struct host_func random_get = {"random_get", "ii", "i", "buf buf_len", NULL, NULL};
@@ -63,10 +64,11 @@ static void names_paths_and_flags(void **state)
     (void)state;
     memcpy(memory + 100, "a \"b\"\n\xc3\xa4", 8);
     memcpy(memory + 200, "\5\0\0\0", 4);
-    assert_string_equal(TRACE(&path_open, WASI_ESUCCESS, 3, 1, 100, 8, 9, 2, 0, 4, 200),
-                        "hythe: path_open(fd=3, dirflags=SYMLINK_FOLLOW, path=\"a \\x22b\\x22\\x0a\xc3"
-                        "\xa4\", oflags=CREAT|TRUNC, rights_base=2, rights_inheriting=0, "
-                        "fdflags=NONBLOCK) = SUCCESS fd=5\n");
+    assert_string_equal(
+        TRACE(&path_open, WASI_ESUCCESS, 3, 1, 100, 8, 9, 2, 0, 4, 200),
+        "hythe: path_open(fd=3, dirflags=SYMLINK_FOLLOW, path=\"a \\x22b\\x22\\x0a\xc3"
+        "\xa4\", oflags=CREAT|TRUNC, rights_base=2, rights_inheriting=0, "
+        "fdflags=NONBLOCK) = SUCCESS fd=5\n");
 }
 
 static void shows_no_result_of_a_failure(void **state)
@@ -118,10 +120,11 @@ static void addresses_outside_memory_are_no_crash(void **state)
     static const int64_t bad[] = {END, END - 2, END + 1, 0x7fffffff, 0xfffffff8, 0xffffffff};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_non_null(strstr(TRACE(&path_open, WASI_ESUCCESS, 3, 1, bad[i], 8, 0, 0, 0, 0, bad[i]),
-                               "(outside memory)"));
-        assert_non_null(strstr(TRACE(&fd_write, WASI_ESUCCESS, 1, bad[i], 4, bad[i]),
-                               "(outside memory)"));
+        assert_non_null(
+            strstr(TRACE(&path_open, WASI_ESUCCESS, 3, 1, bad[i], 8, 0, 0, 0, 0, bad[i]),
+                   "(outside memory)"));
+        assert_non_null(
+            strstr(TRACE(&fd_write, WASI_ESUCCESS, 1, bad[i], 4, bad[i]), "(outside memory)"));
         (void)TRACE(&clock_time_get, WASI_ESUCCESS, 1, 0, bad[i]);
     }
     assert_non_null(strstr(TRACE(&fd_write, WASI_EFAULT, 1, 0, 0xffffffff, 0), "(outside memory)"));

@@ -19,7 +19,7 @@ struct watched {
     int fd;
     int peer;
     unsigned calls;
-    unsigned events; /* of the last call */
+    unsigned events;       /* of the last call */
     struct watched *stops; /* stopped from within the callback */
 };
 
@@ -151,17 +151,23 @@ static void a_regular_file_is_told_apart(void **state)
     assert_int_equal(loop_io_start(*state, &io, fd, on_ready), -EBADF);
 }
 
-static void an_exclusive_watch_reads_only(void **state)
+static void a_level_watch_tells_as_long_as_it_lasts(void **state)
 {
     struct watched w;
     begin(*state, &w);
     loop_io_stop(&w.io);
-    assert_int_equal(loop_io_start_exclusive(*state, &w.io, w.fd, on_ready), 0);
+    assert_int_equal(loop_io_start_level(*state, &w.io, w.fd, LOOP_READ, on_ready), 0);
     assert_int_equal(loop_turn(*state, 0), 0);
-    assert_int_equal(w.calls, 0);
+    assert_int_equal(w.calls, 0); /* writable, which was not asked for */
     assert_int_equal(write(w.peer, "x", 1), 1);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(loop_turn(*state, 1000), 0);
+        assert_int_equal(w.calls, i);
+        assert_true((w.events & LOOP_READ) != 0);
+    }
+    assert_int_equal(loop_io_start_level(*state, &w.io, w.fd, LOOP_WRITE, on_ready), 0);
     assert_int_equal(loop_turn(*state, 1000), 0);
-    assert_int_equal(w.events, LOOP_READ);
+    assert_true((w.events & LOOP_WRITE) != 0);
     end(&w);
 }
 
@@ -265,7 +271,7 @@ int main(void)
         TEST(stopping_takes_effect_within_the_batch),
         TEST(stopping_itself_is_fine),
         TEST(a_regular_file_is_told_apart),
-        TEST(an_exclusive_watch_reads_only),
+        TEST(a_level_watch_tells_as_long_as_it_lasts),
         TEST(more_than_one_batch_is_delivered),
         TEST(a_turn_waits_no_longer_than_asked),
         TEST(wakes_from_another_thread),

@@ -102,8 +102,8 @@ static void a_foreign_address_is_explained(void **state)
 
 static void nonsense_is_a_usage_error(void **state)
 {
-    static const char *const bad[] = {"", "nonsense", "127.0.0.1", "127.0.0.1:65536", "host:80",
-                                      "unix:", "1.2.3.4:x", "::1:80"};
+    static const char *const bad[] = {"",        "nonsense", "127.0.0.1", "127.0.0.1:65536",
+                                      "host:80", "unix:",    "1.2.3.4:x", "::1:80"};
     struct listeners listeners = {.count = 0};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

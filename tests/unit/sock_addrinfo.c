@@ -329,7 +329,7 @@ static void names_need_a_grant(void **state)
     assert_int_equal(fake_dns_count(x->dns), 0);
     assert_int_equal(ask(f, "192.0.2.1", "443", 1), WASI_ESUCCESS); /* no look-up */
 
-    assert_int_equal(policy_allow_connect(&f->guest.policy, "one.test:443", NULL), 0);
+    assert_int_equal(policy_allow_connect(&f->guest.policy, "one.test:443,private", NULL), 0);
     struct net_address address;
     assert_int_equal(net_address_parse("192.0.2.1:443", &address, NULL), 0);
     assert_false(policy_may_connect(&f->guest.policy, &address));

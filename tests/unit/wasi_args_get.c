@@ -66,7 +66,8 @@ static void fits_to_the_last_byte(void **state)
 
 static void writes_nothing_when_either_is_out_of_bounds(void **state)
 {
-    static const uint32_t bad_lists[] = {END - 11, END, END + 1, 0x7fffffff, 0xfffffff4, UINT32_MAX};
+    static const uint32_t bad_lists[] = {END - 11,   END,        END + 1,
+                                         0x7fffffff, 0xfffffff4, UINT32_MAX};
     static const uint32_t bad_bytes[] = {END - 9, END, END + 1, 0x80000000, 0xfffffff6, UINT32_MAX};
     struct fake_guest *f = *state;
     fake_fill(f, 0, 0xaa, END);
@@ -93,10 +94,8 @@ static void overlapping_areas_are_no_crash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(writes_addresses_and_bytes),
-        cmocka_unit_test(takes_no_memory_for_no_arguments),
-        TEST(fits_to_the_last_byte),
-        TEST(writes_nothing_when_either_is_out_of_bounds),
+        TEST(writes_addresses_and_bytes),     cmocka_unit_test(takes_no_memory_for_no_arguments),
+        TEST(fits_to_the_last_byte),          TEST(writes_nothing_when_either_is_out_of_bounds),
         TEST(overlapping_areas_are_no_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

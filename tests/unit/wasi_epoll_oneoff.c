@@ -186,8 +186,8 @@ static void in_auto_mode_poll_oneoff_does_the_same(void **state)
 static void bad_arguments_are_told(void **state)
 {
     static const uint32_t bad[][4] = {
-        {END - 47, EVENTS, 1, COUNT},     {SUBS, END - 31, 1, COUNT}, {SUBS, EVENTS, 1, END - 3},
-        {0, 0, 0x05555556, COUNT},        {0, 0, 0x08000000, COUNT},  {0, 0, UINT32_MAX, COUNT},
+        {END - 47, EVENTS, 1, COUNT},       {SUBS, END - 31, 1, COUNT}, {SUBS, EVENTS, 1, END - 3},
+        {0, 0, 0x05555556, COUNT},          {0, 0, 0x08000000, COUNT},  {0, 0, UINT32_MAX, COUNT},
         {UINT32_MAX, UINT32_MAX, 1, COUNT},
     };
     struct fake_guest *f = *state;

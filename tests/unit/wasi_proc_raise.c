@@ -22,7 +22,8 @@ static int32_t raise_in_new_guest(uint32_t signal, uint32_t *ret_exit_code)
 
 static int32_t expected(uint32_t signal)
 {
-    static const uint32_t ignored[] = {0, 16 /* CHLD */, 17 /* CONT */, 22 /* URG */, 27 /* WINCH */};
+    static const uint32_t ignored[] = {0, 16 /* CHLD */, 17 /* CONT */, 22 /* URG */,
+                                       27 /* WINCH */};
     static const uint32_t stopping[] = {18 /* STOP */, 19 /* TSTP */, 20 /* TTIN */, 21 /* TTOU */};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
         if (ignored[i] == signal) {

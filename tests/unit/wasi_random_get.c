@@ -64,10 +64,19 @@ static void out_of_bounds_is_a_fault_and_writes_nothing(void **state)
         uint32_t at;
         uint32_t len;
     } bad[] = {
-        {0, END + 1},          {1, END},           {END - 1, 2},         {END, 1},
-        {END + 1, 0},          {UINT32_MAX, 0},    {UINT32_MAX, 1},      {UINT32_MAX, UINT32_MAX},
-        {0, UINT32_MAX},       {1, UINT32_MAX},    {0x80000000, 0x80000000},
-        {0xfffffff0, 0x20},    {END - 4, 0xfffffffc},
+        {0, END + 1},
+        {1, END},
+        {END - 1, 2},
+        {END, 1},
+        {END + 1, 0},
+        {UINT32_MAX, 0},
+        {UINT32_MAX, 1},
+        {UINT32_MAX, UINT32_MAX},
+        {0, UINT32_MAX},
+        {1, UINT32_MAX},
+        {0x80000000, 0x80000000},
+        {0xfffffff0, 0x20},
+        {END - 4, 0xfffffffc},
     };
     struct fake_guest *f = *state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -19,8 +19,7 @@ static int32_t write_texts(struct call *call, uint32_t count, const struct buffe
 {
     uint32_t list = call_u32(call, 0);
     uint32_t at = call_u32(call, 1);
-    if (!call_in_memory(call, list, (uint64_t)count * 4) ||
-        !call_in_memory(call, at, texts->len)) {
+    if (!call_in_memory(call, list, (uint64_t)count * 4) || !call_in_memory(call, at, texts->len)) {
         return WASI_EFAULT;
     }
     size_t offset = 0;

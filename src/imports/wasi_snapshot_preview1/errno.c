@@ -87,17 +87,24 @@ static const uint8_t numbers[] = {
 };
 
 static const char *const names[] = {
-    "SUCCESS", "2BIG", "ACCES", "ADDRINUSE", "ADDRNOTAVAIL", "AFNOSUPPORT", "AGAIN", "ALREADY",
-    "BADF", "BADMSG", "BUSY", "CANCELED", "CHILD", "CONNABORTED", "CONNREFUSED", "CONNRESET",
-    "DEADLK", "DESTADDRREQ", "DOM", "DQUOT", "EXIST", "FAULT", "FBIG", "HOSTUNREACH", "IDRM",
-    "ILSEQ", "INPROGRESS", "INTR", "INVAL", "IO", "ISCONN", "ISDIR", "LOOP", "MFILE", "MLINK",
-    "MSGSIZE", "MULTIHOP", "NAMETOOLONG", "NETDOWN", "NETRESET", "NETUNREACH", "NFILE", "NOBUFS",
-    "NODEV", "NOENT", "NOEXEC", "NOLCK", "NOLINK", "NOMEM", "NOMSG", "NOPROTOOPT", "NOSPC",
-    "NOSYS", "NOTCONN", "NOTDIR", "NOTEMPTY", "NOTRECOVERABLE", "NOTSOCK", "NOTSUP", "NOTTY",
-    "NXIO", "OVERFLOW", "OWNERDEAD", "PERM", "PIPE", "PROTO", "PROTONOSUPPORT", "PROTOTYPE",
-    "RANGE", "ROFS", "SPIPE", "SRCH", "STALE", "TIMEDOUT", "TXTBSY", "XDEV", "NOTCAPABLE",
-    "AIADDRFAMILY", "AIAGAIN", "AIBADFLAG", "AIFAIL", "AIFAMILY", "AIMEMORY", "AINODATA",
-    "AINONAME", "AISERVICE", "AISOCKTYPE", "AISYSTEM",
+    "SUCCESS",     "2BIG",           "ACCES",        "ADDRINUSE",   "ADDRNOTAVAIL",
+    "AFNOSUPPORT", "AGAIN",          "ALREADY",      "BADF",        "BADMSG",
+    "BUSY",        "CANCELED",       "CHILD",        "CONNABORTED", "CONNREFUSED",
+    "CONNRESET",   "DEADLK",         "DESTADDRREQ",  "DOM",         "DQUOT",
+    "EXIST",       "FAULT",          "FBIG",         "HOSTUNREACH", "IDRM",
+    "ILSEQ",       "INPROGRESS",     "INTR",         "INVAL",       "IO",
+    "ISCONN",      "ISDIR",          "LOOP",         "MFILE",       "MLINK",
+    "MSGSIZE",     "MULTIHOP",       "NAMETOOLONG",  "NETDOWN",     "NETRESET",
+    "NETUNREACH",  "NFILE",          "NOBUFS",       "NODEV",       "NOENT",
+    "NOEXEC",      "NOLCK",          "NOLINK",       "NOMEM",       "NOMSG",
+    "NOPROTOOPT",  "NOSPC",          "NOSYS",        "NOTCONN",     "NOTDIR",
+    "NOTEMPTY",    "NOTRECOVERABLE", "NOTSOCK",      "NOTSUP",      "NOTTY",
+    "NXIO",        "OVERFLOW",       "OWNERDEAD",    "PERM",        "PIPE",
+    "PROTO",       "PROTONOSUPPORT", "PROTOTYPE",    "RANGE",       "ROFS",
+    "SPIPE",       "SRCH",           "STALE",        "TIMEDOUT",    "TXTBSY",
+    "XDEV",        "NOTCAPABLE",     "AIADDRFAMILY", "AIAGAIN",     "AIBADFLAG",
+    "AIFAIL",      "AIFAMILY",       "AIMEMORY",     "AINODATA",    "AINONAME",
+    "AISERVICE",   "AISOCKTYPE",     "AISYSTEM",
 };
 
 int32_t wasi_errno_from(int64_t result)

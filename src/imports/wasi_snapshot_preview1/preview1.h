@@ -50,7 +50,8 @@ struct call_iovs {
 
 /* Translate `count` iovecs at `address`, checking each range. 0, -EFAULT, or -EINVAL for more than
  * WASI_IOVEC_MAX or more than 4 GiB in all. */
-int call_iovs(const struct call *call, uint32_t address, uint32_t count, struct call_iovs *ret_iovs);
+int call_iovs(const struct call *call, uint32_t address, uint32_t count,
+              struct call_iovs *ret_iovs);
 
 /* Wait for `d` to become ready in `direction`, at most `timeout_ns` from the first wait of this
  * call on (UINT64_MAX: for ever). Returns CALL_WAIT, or a WASI errno when it cannot wait. Call

@@ -52,7 +52,9 @@ fn tasks(words: &[&str]) -> Vec<Result<Task, Failure>> {
                 task("POST", &url, Some("hello"), &["content-type:text/plain"]),
             ]
         }
-        _ => vec![Err("usage: get URL | post URL BODY | send METHOD URL | hold COUNT URL".into())],
+        _ => vec![Err(
+            "usage: get URL | post URL BODY | send METHOD URL | hold COUNT URL".into(),
+        )],
     }
 }
 
@@ -79,7 +81,13 @@ pub fn copy(request: &Request<Option<Bytes>>) -> Request<Option<Bytes>> {
 pub fn print_headers(headers: &http::HeaderMap) {
     let mut lines: Vec<String> = headers
         .iter()
-        .map(|(name, value)| format!("header {}: {}", name, String::from_utf8_lossy(value.as_bytes())))
+        .map(|(name, value)| {
+            format!(
+                "header {}: {}",
+                name,
+                String::from_utf8_lossy(value.as_bytes())
+            )
+        })
         .collect();
     lines.sort();
     for line in lines {
@@ -90,5 +98,7 @@ pub fn print_headers(headers: &http::HeaderMap) {
 pub fn print_body(body: &[u8]) {
     println!("body {}", body.len());
     let mut out = std::io::stdout();
-    out.write_all(body).and_then(|()| out.write_all(b"\n")).unwrap_or_default();
+    out.write_all(body)
+        .and_then(|()| out.write_all(b"\n"))
+        .unwrap_or_default();
 }
