@@ -46,13 +46,18 @@ static const struct func_table *const tables[] = {
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     const struct rlimit file_size = {.rlim_cur = FILE_MAX, .rlim_max = FILE_MAX};
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)argc;
     (void)argv;
     must(setrlimit(RLIMIT_FSIZE, &file_size) == 0);
-    must(sigaction(SIGXFSZ, &ignore, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0);
     sandbox_make();
     return 0;
+}
+
+/* libFuzzer puts its own handler for SIGXFSZ in place after LLVMFuzzerInitialize. */
+static void ignore_signals(void)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    must(sigaction(SIGXFSZ, &ignore, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0);
 }
 
 /* -- the guest -------------------------------------------------------------------------------- */
@@ -206,6 +211,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct input in = {data, len};
     struct loop *loop = NULL;
     struct guest guest;
+    if (runs == 0) {
+        ignore_signals();
+    }
     must(loop_new(&loop) == 0);
     guest_make(&guest, loop);
     struct call call = {.memory = calloc(1, MEMORY_LEN), .memory_len = MEMORY_LEN, .guest = &guest};

@@ -109,7 +109,7 @@ HYTHE_API void hythe_guest_config_set_http_first_byte_timeout_ns(hythe_guest_con
 HYTHE_API void hythe_guest_config_set_http_idle_timeout_ns(hythe_guest_config *config, uint64_t ns);
 
 /* End a response whose body is larger (0, the default: no limit), or whose header lines together
- * are (64 KiB). Since 0.1.0. */
+ * are (64 KiB; more than 300 KiB are never taken). Since 0.1.0. */
 HYTHE_API void hythe_guest_config_set_http_max_body(hythe_guest_config *config, uint64_t bytes);
 HYTHE_API void hythe_guest_config_set_http_max_head(hythe_guest_config *config, uint32_t bytes);
 

@@ -7,8 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Natively, for tests, they are functions like any other. */
+#ifdef __wasm__
 #define IMPORT(name)                                                                               \
     __attribute__((__import_module__("wasi_experimental_http"), __import_name__(#name)))
+#else
+#define IMPORT(name)
+#endif
 
 IMPORT(req)
 int32_t hythe_http_import_req(const char *url, uint32_t url_len, const char *method,

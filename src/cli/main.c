@@ -6,7 +6,9 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/container.h"
 #include "base/log.h"
@@ -79,8 +81,23 @@ static int fail_unknown(const char *word)
     return EXIT_CODE_USAGE;
 }
 
+/* Put /dev/null where a standard descriptor is closed: what is opened next would take its number,
+ * and pass for the guest's. */
+static int fill_stdio(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (fill_stdio() < 0) {
+        return EXIT_CODE_FAILED; /* there may be nobody to tell */
+    }
     if (argc < 2) {
         log_line("no command given; try 'hythe run MODULE', 'hythe check MODULE' or 'hythe help'");
         return EXIT_CODE_USAGE;

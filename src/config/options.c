@@ -215,7 +215,7 @@ static int parse_max_head(const char *value, void *field, struct error *err)
     uint64_t bytes = 0;
     int r = parse_size(value, &bytes, err);
     if (r == 0 && bytes > OPTION_HTTP_HEAD_MAX) {
-        r = error_set(err, -EINVAL, "'%s' is more than 64M", value);
+        r = error_set(err, -EINVAL, "'%s' is more than 256K", value);
     }
     if (r == 0) {
         *(uint64_t *)field = bytes;
@@ -416,7 +416,8 @@ static const struct option run_table[] = {
     {.name = "http-max-head",
      .placeholder = "SIZE",
      .section = "HTTP client",
-     .help = "End a response whose header lines together are larger. Default 64K.",
+     .help = "End a response whose header lines together are larger, at most 256K. Default "
+             "64K.",
      .parse = parse_max_head,
      .field = RUN_FIELD(http.max_head)},
     {.name = "http-redirects",

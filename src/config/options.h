@@ -43,7 +43,7 @@ enum {
     OPTION_MAX_FDS_MIN = 16,
     OPTION_MAX_FDS_MAX = 1 << 20,
     OPTION_LIST_MAX = 4096, /* times an option may be repeated */
-    OPTION_HTTP_HEAD_MAX = 64 << 20,
+    OPTION_HTTP_HEAD_MAX = 256 << 10, /* libcurl takes no more than 300 KiB */
     OPTION_HTTP_REDIRECTS_MAX = 100,
 };
 

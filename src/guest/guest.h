@@ -75,6 +75,7 @@ struct guest {
     uint32_t lingering_count;
     struct names *names;       /* the resolver, made when first needed; owned */
     bool strict_prestat;       /* fd_prestat_get on a listener answers BADF */
+    uint32_t any_port_binds;   /* shared binds to a port of the kernel's choice, so far */
     int broker_fd;             /* where sockets shared with other workers are asked for; -1 when
                                 * there are none; borrowed */
 

@@ -68,6 +68,13 @@ static bool report_bad(struct poll_result *ret_result)
     return true;
 }
 
+/* Was this direction last looked at before the guest's previous poll? A second subscription in the
+ * same poll is no news. */
+static bool is_new_since(uint32_t looked_at, const struct guest *guest)
+{
+    return looked_at != guest->poll_seq - 1 && looked_at != guest->poll_seq;
+}
+
 bool guest_poll_read(struct guest *guest, uint32_t fd, bool count_bytes,
                      struct poll_result *ret_result)
 {
@@ -75,7 +82,7 @@ bool guest_poll_read(struct guest *guest, uint32_t fd, bool count_bytes,
     if (d == NULL) {
         return report_bad(ret_result);
     }
-    bool is_new = d->read_poll != guest->poll_seq - 1;
+    bool is_new = is_new_since(d->read_poll, guest);
     bool has_news = guest->poll_mode == GUEST_POLL_LEVEL || is_new || d->read_news;
     d->read_poll = guest->poll_seq;
     if ((is_listener(d) && !has_news) || !is_ready(d, LOOP_READ)) {
@@ -95,7 +102,7 @@ bool guest_poll_write(struct guest *guest, uint32_t fd, bool is_edge,
     if (d == NULL) {
         return report_bad(ret_result);
     }
-    bool is_new = d->write_poll != guest->poll_seq - 1;
+    bool is_new = is_new_since(d->write_poll, guest);
     bool is_paired = d->read_poll == guest->poll_seq;
     bool wants_edges = is_edge || guest->poll_mode == GUEST_POLL_AUTO;
     d->write_poll = guest->poll_seq;

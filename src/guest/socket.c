@@ -210,7 +210,17 @@ static int check_family(const struct guest_socket *s, const struct net_address *
 static int bind_shared(struct guest_socket *s, const struct net_address *address)
 {
     int shared = -1;
-    int r = broker_bind(s->base.guest->broker_fd, s->type, address, s->has_reuse_address, &shared);
+    struct guest *guest = s->base.guest;
+    if (net_address_port(address) == 0) {
+        guest->any_port_binds++;
+    }
+    const struct broker_wish wish = {
+        .type = s->type,
+        .address = address,
+        .reuse_address = s->has_reuse_address,
+        .nth = net_address_port(address) == 0 ? guest->any_port_binds : 0,
+    };
+    int r = broker_bind(guest->broker_fd, &wish, &shared);
     if (r < 0) {
         return r;
     }

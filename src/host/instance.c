@@ -47,6 +47,7 @@ struct host_instance {
     struct loop_signal terminate;
     struct loop_signal interrupt;
     struct sigaction old_sigpipe;
+    struct sigaction old_sigxfsz;
     bool has_timed_out;
     int killed_by; /* a signal, or 0 */
 };
@@ -268,11 +269,13 @@ static int run_invoked(struct host_instance *h, struct error *err)
     return r;
 }
 
-/* A peer or a reader that has gone is an errno for the guest, never the end of the process. */
-static int ignore_sigpipe(struct host_instance *h, struct error *err)
+/* A reader that has gone, or a file that may not grow, is an errno for the guest and not the end of
+ * the process. */
+static int ignore_signals(struct host_instance *h, struct error *err)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    if (sigaction(SIGPIPE, &ignore, &h->old_sigpipe) < 0) {
+    if (sigaction(SIGPIPE, &ignore, &h->old_sigpipe) < 0 ||
+        sigaction(SIGXFSZ, &ignore, &h->old_sigxfsz) < 0) {
         return error_set_errno(err, -errno, "preparing to run the guest");
     }
     return 0;
@@ -311,7 +314,7 @@ int host_instance_run(struct host_instance *h, struct error *err)
 {
     int r = watch_ends(h, err);
     if (r == 0) {
-        r = ignore_sigpipe(h, err);
+        r = ignore_signals(h, err);
     }
     if (r < 0) {
         return r;
@@ -322,5 +325,6 @@ int host_instance_run(struct host_instance *h, struct error *err)
     }
     host_ticker_stop(&h->ticker);
     (void)sigaction(SIGPIPE, &h->old_sigpipe, NULL); /* as it was */
+    (void)sigaction(SIGXFSZ, &h->old_sigxfsz, NULL);
     return r;
 }

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,7 +40,34 @@ static int explain_open(const char *path, int code, struct error *err)
     return code;
 }
 
-static int map_file(const char *path, struct span *ret_bytes, struct error *err)
+/* Read all of a regular file. It is not mapped: somebody may cut it short while it is compiled. */
+static int read_all(int fd, size_t len, struct span *ret_bytes)
+{
+    size_t have = 0;
+    uint8_t *data = malloc(len > 0 ? len : 1);
+    if (data == NULL) {
+        return -ENOMEM;
+    }
+    while (have < len) {
+        ssize_t got = read(fd, data + have, len - have);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            int r = -errno;
+            free(data);
+            return r;
+        }
+        if (got == 0) {
+            break; /* cut short meanwhile: what is there is looked at */
+        }
+        have += (size_t)got;
+    }
+    *ret_bytes = (struct span){data, have};
+    return 0;
+}
+
+static int read_file(const char *path, struct span *ret_bytes, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
@@ -57,22 +83,18 @@ static int map_file(const char *path, struct span *ret_bytes, struct error *err)
                       path);
         (void)error_set_exit(err, EXIT_CANNOT_RUN);
     } else if (r == 0) {
-        void *data =
-            st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
-        r = data == MAP_FAILED ? explain_open(path, -errno, err) : 0;
-        if (r == 0) {
-            *ret_bytes = (struct span){data, (size_t)st.st_size};
+        r = read_all(fd, (size_t)st.st_size, ret_bytes);
+        if (r < 0) {
+            (void)explain_open(path, r, err);
         }
     }
     (void)close(fd); /* opened for reading */
     return r;
 }
 
-static void unmap_file(struct span bytes)
+static void free_file(struct span bytes)
 {
-    if (bytes.len > 0) {
-        (void)munmap((void *)(uintptr_t)bytes.data, bytes.len); /* as mapped */
-    }
+    free((uint8_t *)(uintptr_t)bytes.data); /* owned; const for those who look */
 }
 
 /* Say what a file is that is no core module; 0 for one that is. */
@@ -144,7 +166,7 @@ int load_module(struct engine *engine, const char *path, const struct hythe_gues
     struct load_result result = {.cache = CACHE_HIT};
     struct span bytes = {0};
     uint64_t begin = loop_clock_ns();
-    int r = map_file(path, &bytes, err);
+    int r = read_file(path, &bytes, err);
     if (r < 0) {
         return r;
     }
@@ -156,7 +178,7 @@ int load_module(struct engine *engine, const char *path, const struct hythe_gues
     } else if (r == 0) {
         r = compile(engine, path, bytes, config, &result, err);
     }
-    unmap_file(bytes);
+    free_file(bytes);
     if (r < 0) {
         (void)error_set_exit(err, EXIT_CANNOT_RUN);
         return r;

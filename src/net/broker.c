@@ -36,7 +36,7 @@ void broker_free(struct broker *broker)
 
 static bool is_same(const struct broker_request *a, const struct broker_request *b)
 {
-    return a->type == b->type && a->address_len == b->address_len &&
+    return a->type == b->type && a->nth == b->nth && a->address_len == b->address_len &&
            memcmp(&a->address, &b->address, a->address_len) == 0;
 }
 
@@ -102,7 +102,7 @@ static int send_answer(int to, int32_t result, int fd)
         header->cmsg_len = CMSG_LEN(sizeof fd);
         memcpy(CMSG_DATA(header), &fd, sizeof fd);
     }
-    return sendmsg(to, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+    return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 static bool is_sound(const struct broker_request *request)
@@ -158,15 +158,22 @@ static int receive_answer(int from, int *ret_fd)
     if (got != (ssize_t)sizeof result) {
         return got < 0 ? -errno : -EPIPE;
     }
-    return result < 0 ? result : take_descriptor(&message, ret_fd);
+    if (result < 0) {
+        return result;
+    }
+    /* The kernel drops a descriptor for which there is no room. */
+    return (message.msg_flags & MSG_CTRUNC) != 0 ? -EMFILE : take_descriptor(&message, ret_fd);
 }
 
-int broker_bind(int fd, int type, const struct net_address *address, bool reuse_address,
-                int *ret_fd)
+int broker_bind(int fd, const struct broker_wish *wish, int *ret_fd)
 {
     struct broker_request request = {
-        .type = type, .reuse_address = reuse_address, .address_len = address->len};
-    memcpy(&request.address, &address->u, address->len);
+        .type = wish->type,
+        .reuse_address = wish->reuse_address,
+        .nth = wish->nth,
+        .address_len = wish->address->len,
+    };
+    memcpy(&request.address, &wish->address->u, wish->address->len);
     if (send(fd, &request, sizeof request, MSG_NOSIGNAL) < 0) {
         return -errno;
     }

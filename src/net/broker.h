@@ -20,6 +20,7 @@ enum { BROKER_SOCKETS_MAX = 256 };
 struct broker_request {
     int32_t type; /* SOCK_STREAM or SOCK_DGRAM */
     uint32_t reuse_address;
+    uint32_t nth; /* of the worker's binds to a port of the kernel's choice; else 0 */
     uint32_t address_len;
     struct sockaddr_storage address;
 };
@@ -34,9 +35,17 @@ void broker_free(struct broker *broker);
  * worker has gone; another negative errno when it sent nonsense. */
 int broker_serve(struct broker *broker, int fd);
 
+/* What a worker asks for. Two binds to port 0 are two sockets, told apart by `nth`, which counts
+ * them; the n-th of each worker is the same. */
+struct broker_wish {
+    int type;
+    const struct net_address *address;
+    bool reuse_address;
+    uint32_t nth;
+};
+
 /* Worker: ask for a bound socket. It is non-blocking, close-on-exec and the caller's. 0, or the
- * negative errno of the master's bind. */
-int broker_bind(int fd, int type, const struct net_address *address, bool reuse_address,
-                int *ret_fd);
+ * negative errno of the master's bind; -EMFILE when this process may have no more descriptors. */
+int broker_bind(int fd, const struct broker_wish *wish, int *ret_fd);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "imports/wasi_experimental_http/http.h"
+
 static bool may_request(void *context, const struct http_target *target)
 {
     struct http_env *env = context;
@@ -82,4 +84,23 @@ void http_env_guest_free(struct http_env *env, struct fake_guest *f)
     http_env_done(env);
     guest_init(&f->guest, f->loop);
     fake_guest_free(f);
+}
+
+int32_t http_env_req(struct fake_guest *f, const char *method, const char *url, const char *headers,
+                     const char *body)
+{
+    fake_fill(f, REQ_STATUS - 5, REQ_MARK, 24);
+    uint32_t url_len = fake_text(f, REQ_URL, url);
+    uint32_t method_len = fake_text(f, REQ_METHOD, method);
+    uint32_t headers_len = fake_text(f, REQ_HEADERS, headers);
+    uint32_t body_len = fake_text(f, REQ_BODY, body);
+    return fake_call_as(f, &experimental_http, "req", "iiiiiiiiii", REQ_URL, url_len, REQ_METHOD,
+                        method_len, REQ_HEADERS, headers_len, REQ_BODY, body_len, REQ_STATUS,
+                        REQ_HANDLE);
+}
+
+uint32_t http_env_get(struct fake_guest *f, const char *url)
+{
+    assert_int_equal(http_env_req(f, "GET", url, "", ""), 0);
+    return fake_u32(f, REQ_HANDLE);
 }

@@ -44,4 +44,22 @@ void http_env_done(struct http_env *env);
 struct fake_guest *http_env_guest(struct http_env *env);
 void http_env_guest_free(struct http_env *env, struct fake_guest *f);
 
+/* Where http_env_req puts the parts, and has status and handle written: unaligned on purpose. */
+enum {
+    REQ_STATUS = 65,
+    REQ_HANDLE = 73,
+    REQ_URL = 1024,
+    REQ_METHOD = 2048,
+    REQ_HEADERS = 3072,
+    REQ_BODY = 8192,
+    REQ_MARK = 0xcc, /* stands around status and handle before the call */
+};
+
+/* Call `req` of ten parameters. */
+int32_t http_env_req(struct fake_guest *f, const char *method, const char *url, const char *headers,
+                     const char *body);
+
+/* GET that URL, which must succeed; gives the handle. */
+uint32_t http_env_get(struct fake_guest *f, const char *url);
+
 #endif

@@ -90,7 +90,7 @@ static void wrong_values(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "run --http-max-head 65M m",      "run --http-max-head 0 m",
+        "run --http-max-head 257K m",      "run --http-max-head 0 m",
         "run --http-redirects 101 m",     "run --http-redirects -1 m",
         "run --http-redirects many m",    "run --http-concurrency 0 m",
         "run --http-concurrency 1.5 m",   "run --http-timeout 0 m",

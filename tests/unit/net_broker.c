@@ -62,7 +62,9 @@ static int ask(struct bench *b, const char *text, bool reuse_address, int *ret_f
     void *served = NULL;
     assert_int_equal(net_address_parse(text, &address, &err), 0);
     assert_int_equal(pthread_create(&master, NULL, serve_one, b), 0);
-    int r = broker_bind(b->worker, SOCK_STREAM, &address, reuse_address, ret_fd);
+    const struct broker_wish wish = {
+        .type = SOCK_STREAM, .address = &address, .reuse_address = reuse_address};
+    int r = broker_bind(b->worker, &wish, ret_fd);
     assert_int_equal(pthread_join(master, &served), 0);
     assert_int_equal((intptr_t)served, 0);
     return r;
@@ -129,7 +131,9 @@ static void a_worker_hears_that_its_master_has_gone(void **state)
     int fd = -1;
     assert_int_equal(net_address_parse("127.0.0.1:0", &address, &err), 0);
     assert_int_equal(shutdown(b->master, SHUT_RDWR), 0);
-    assert_int_equal(broker_bind(b->worker, SOCK_STREAM, &address, true, &fd), -EPIPE);
+    const struct broker_wish wish = {
+        .type = SOCK_STREAM, .address = &address, .reuse_address = true};
+    assert_int_equal(broker_bind(b->worker, &wish, &fd), -EPIPE);
     assert_int_equal(fd, -1);
 }
 
