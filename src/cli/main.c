@@ -4,9 +4,9 @@
  * except for what help, version and check were asked to print. */
 #include "cli/commands.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 

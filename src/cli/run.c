@@ -95,8 +95,7 @@ static int add_network(struct setup *setup)
         hythe_guest_config_allow_net(setup->config);
     }
     hythe_guest_config_set_policy_dry_run(setup->config, options->policy_dry_run);
-    r = add_list(setup, "allow-connect", &options->allow_connect,
-                 hythe_guest_config_allow_connect);
+    r = add_list(setup, "allow-connect", &options->allow_connect, hythe_guest_config_allow_connect);
     if (r < 0) {
         return r;
     }
@@ -198,8 +197,8 @@ static int set_texts(struct setup *setup)
 
 static int configure(struct setup *setup)
 {
-    int (*const steps[])(struct setup * setup) = {add_dirs, add_env, add_args, add_network,
-                                                  set_http, set_texts};
+    int (*const steps[])(struct setup * setup) = {add_dirs,    add_env,  add_args,
+                                                  add_network, set_http, set_texts};
     set_limits(setup->config, setup->options);
     set_modes(setup->config, setup->options);
     for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {

@@ -42,7 +42,7 @@ enum {
     OPTION_WORKERS_MAX = 1024,
     OPTION_MAX_FDS_MIN = 16,
     OPTION_MAX_FDS_MAX = 1 << 20,
-    OPTION_LIST_MAX = 4096, /* times an option may be repeated */
+    OPTION_LIST_MAX = 4096,           /* times an option may be repeated */
     OPTION_HTTP_HEAD_MAX = 256 << 10, /* libcurl takes no more than 300 KiB */
     OPTION_HTTP_REDIRECTS_MAX = 100,
 };
@@ -55,9 +55,9 @@ struct http_options {
     uint64_t connect_timeout_ns;
     uint64_t first_byte_timeout_ns; /* this and the next: UINT64_MAX when not given, 0: none */
     uint64_t idle_timeout_ns;
-    uint64_t max_body;              /* bytes */
-    uint64_t max_head;              /* bytes */
-    uint64_t redirects;             /* UINT64_MAX when not given */
+    uint64_t max_body;  /* bytes */
+    uint64_t max_head;  /* bytes */
+    uint64_t redirects; /* UINT64_MAX when not given */
     uint64_t concurrency;
 };
 

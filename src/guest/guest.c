@@ -157,8 +157,8 @@ int guest_refuse(struct guest *guest, const char *format, ...)
 {
     char line[REPORT_MAX];
     bool is_dry_run = guest->policy.is_dry_run;
-    size_t len = (size_t)snprintf(line, sizeof line, "%s: ",
-                                  is_dry_run ? "would be refused" : "refused");
+    size_t len =
+        (size_t)snprintf(line, sizeof line, "%s: ", is_dry_run ? "would be refused" : "refused");
     va_list args;
     va_start(args, format);
     (void)vsnprintf(line + len, sizeof line - len, format, args); /* too long is cut */

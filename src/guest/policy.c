@@ -28,8 +28,7 @@ void policy_done(struct policy *policy)
     policy_init(policy);
 }
 
-static int add_rule(struct policy_rules *rules, const char *text, bool is_listen,
-                    struct error *err)
+static int add_rule(struct policy_rules *rules, const char *text, bool is_listen, struct error *err)
 {
     const char *flag = is_listen ? "--allow-listen" : "--allow-connect";
     const char *reason = "";

@@ -243,7 +243,8 @@ static void judged_init(struct judged *judged, const struct policy_request *requ
     }
 }
 
-static bool has_scheme_and_port(const struct policy_rule *rule, const struct policy_request *request)
+static bool has_scheme_and_port(const struct policy_rule *rule,
+                                const struct policy_request *request)
 {
     return policy_rule_has_port(rule, request->port) &&
            (rule->scheme == NULL || strcmp(rule->scheme, request->scheme) == 0);

@@ -380,8 +380,7 @@ void policy_normalise(struct net_address *address)
     static const uint8_t zero[16];
     net_address_unmap(address);
     if (address->u.any.sa_family == AF_UNIX ||
-        !same_bits(address_octets(address), zero,
-                   address->u.any.sa_family == AF_INET ? 32 : 128)) {
+        !same_bits(address_octets(address), zero, address->u.any.sa_family == AF_INET ? 32 : 128)) {
         return;
     }
     uint16_t port = net_address_port(address);

@@ -18,15 +18,15 @@ enum policy_rule_kind {
 
 struct policy_rule {
     enum policy_rule_kind kind;
-    char *source;        /* owned: as the operator wrote it */
-    const char *scheme;  /* constant; for HTTP: "http" or "https", or NULL for both */
-    bool is_private;     /* the name may stand for an address that is no public one */
+    char *source;       /* owned: as the operator wrote it */
+    const char *scheme; /* constant; for HTTP: "http" or "https", or NULL for both */
+    bool is_private;    /* the name may stand for an address that is no public one */
     uint16_t low_port;
     uint16_t high_port;
-    int family;                /* RULE_RANGE: AF_INET or AF_INET6 */
-    unsigned bits;             /* RULE_RANGE */
-    uint8_t octets[16];        /* RULE_RANGE */
-    char *text;                /* owned; a name in lower case, or a path */
+    int family;         /* RULE_RANGE: AF_INET or AF_INET6 */
+    unsigned bits;      /* RULE_RANGE */
+    uint8_t octets[16]; /* RULE_RANGE */
+    char *text;         /* owned; a name in lower case, or a path */
     size_t text_len;
     struct net_address *noted; /* owned; RULE_NAME */
     uint32_t noted_count;

@@ -17,8 +17,8 @@ struct dir_grant {
 
 /* What a guest that calls out over HTTP gets. */
 struct http_config {
-    char *ca_file; /* owned; NULL: the system's */
-    char *proxy;   /* owned; NULL: none */
+    char *ca_file;       /* owned; NULL: the system's */
+    char *proxy;         /* owned; NULL: none */
     uint64_t timeout_ns; /* this and the next three: 0: none */
     uint64_t connect_timeout_ns;
     uint64_t first_byte_timeout_ns;
@@ -31,7 +31,7 @@ struct http_config {
 
 struct hythe_guest_config {
     struct strings args;
-    struct strings env; /* "KEY=value" */
+    struct strings env;     /* "KEY=value" */
     struct dir_grant *dirs; /* owned */
     size_t dir_count;
     struct strings listen;

@@ -30,9 +30,9 @@ int host_instance_new(const struct host_instance_options *options,
 /* Run it to its end: instantiate, then `_start` or the function to invoke. Handles SIGTERM and
  * SIGINT meanwhile. Returns the exit code 0 to 255, or a negative errno with the reason and the
  * exit code in `err`. */
-int host_instance_run(struct host_instance *instance, struct error *err);
+int host_instance_run(struct host_instance *h, struct error *err);
 
 /* End it and release everything. NULL is fine. */
-void host_instance_free(struct host_instance *instance);
+void host_instance_free(struct host_instance *h);
 
 #endif

@@ -121,9 +121,10 @@ static double ms(uint64_t ns)
 
 static void say_timing(const struct host_run *run, uint64_t guest_ns, uint64_t run_ns)
 {
-    log_line("timing: engine %.3f ms, read %.3f ms, module %.3f ms (%s), guest %.3f ms, run %.3f ms",
-             ms(run->engine_ns), ms(run->loaded.read_ns), ms(run->loaded.load_ns),
-             run->loaded.cache == CACHE_HIT ? "cached" : "compiled", ms(guest_ns), ms(run_ns));
+    log_line(
+        "timing: engine %.3f ms, read %.3f ms, module %.3f ms (%s), guest %.3f ms, run %.3f ms",
+        ms(run->engine_ns), ms(run->loaded.read_ns), ms(run->loaded.load_ns),
+        run->loaded.cache == CACHE_HIT ? "cached" : "compiled", ms(guest_ns), ms(run_ns));
 }
 
 int host_run_guest(struct host_run *run, int broker_fd, struct error *err)

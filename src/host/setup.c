@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/module.h"
 #include "guest/dir.h"
 #include "guest/file.h"
 #include "guest/guest.h"
 #include "guest/socket.h"
 #include "host/config.h"
 #include "host/instance.h"
-#include "engine/module.h"
 #include "net/names.h"
 
 enum { FIRST_LISTENER_FD = 3 };
@@ -60,7 +60,7 @@ static int give_stdio(struct guest *guest, struct error *err)
 
 static int give_listener(struct guest *guest, int host_fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
     struct guest_socket *socket = NULL;
     if (getsockname(host_fd, (struct sockaddr *)&address, &len) < 0) {
@@ -211,8 +211,7 @@ static void choose_dialect(struct guest *guest, const struct host_instance_optio
     }
 }
 
-int setup_guest(struct guest *guest, const struct host_instance_options *options,
-                struct error *err)
+int setup_guest(struct guest *guest, const struct host_instance_options *options, struct error *err)
 {
     const struct hythe_guest_config *config = options->config;
     guest->fds.max = config->max_fds;

@@ -214,13 +214,13 @@ void http_client_free(struct http_client *client)
     free(client);
 }
 
-enum http_error http_client_judge(struct http_client *client, struct span text)
+enum http_error http_client_judge(struct http_client *client, struct span url)
 {
-    struct http_url url;
-    enum http_error error = http_url_parse(&client->curl, text, /* base */ NULL, &url);
-    if (error == HTTP_OK && !client->options.may_request(client->options.context, &url.target)) {
+    struct http_url parsed;
+    enum http_error error = http_url_parse(&client->curl, url, /* base */ NULL, &parsed);
+    if (error == HTTP_OK && !client->options.may_request(client->options.context, &parsed.target)) {
         error = HTTP_DENIED;
     }
-    http_url_done(&client->curl, &url);
+    http_url_done(&client->curl, &parsed);
     return error;
 }

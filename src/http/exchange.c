@@ -248,7 +248,8 @@ static enum http_error error_of(const struct http_exchange *exchange, CURLcode c
     case CURLE_SSL_CERTPROBLEM:
         return HTTP_NO_TLS;
     case CURLE_OUT_OF_MEMORY:
-        return HTTP_NO_MEMORY;
+        /* Also libcurl's word for a header line past its own limit of 100 KiB. */
+        return exchange->has_head ? HTTP_NO_MEMORY : HTTP_TOO_LARGE;
     default:
         return HTTP_BROKEN;
     }

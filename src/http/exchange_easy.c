@@ -30,6 +30,7 @@ static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct cur
     return socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_header(char *bytes, size_t size, size_t count, void *data)
 {
     struct http_exchange *exchange = data;
@@ -57,6 +58,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data)
     return line.len;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_data(char *bytes, size_t size, size_t count, void *data)
 {
     struct http_exchange *exchange = data;
@@ -171,7 +173,9 @@ static void set_limits(struct http_exchange *exchange)
     (void)curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     (void)curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
-    (void)curl->easy_setopt(easy, CURLOPT_PROXY, options->proxy); /* "": never the environment's */
+    /* Neither a proxy of the environment's nor a way around the operator's. */
+    (void)curl->easy_setopt(easy, CURLOPT_PROXY, options->proxy);
+    (void)curl->easy_setopt(easy, CURLOPT_NOPROXY, "");
     (void)curl->easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* the proxy's own head */
     (void)curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                             (long)(options->connect_timeout_ns / NS_PER_MS));

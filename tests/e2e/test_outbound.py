@@ -528,6 +528,15 @@ def test_a_proxy_only_when_asked_for(hythe, guest, serve):
     assert proxy.requests[0].startswith(b"GET " + server.url().encode() + b" HTTP/1.1\r\n")
 
 
+def test_the_environment_cannot_switch_the_proxy_off(hythe, guest, serve):
+    server = serve({"/": OK})
+    proxy = serve({"*": OK})
+    result = get(hythe, guest(RUST), server.url(), "--allow-http", server.url(""), "--http-proxy",
+                 proxy.url(""), env={"no_proxy": "*", "NO_PROXY": "*"})
+    assert result.code == 0
+    assert (proxy.connections, server.connections) == (1, 0)
+
+
 # -- the rest of the program -----------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@
 enum {
     ROUTES_MAX = 64,
     REQUESTS_MAX = 256,
-    CONNECTIONS_MAX = 128,
+    CONNECTIONS_MAX = 512,
     REQUEST_LEN_MAX = 128 << 10,
     URL_LEN = 512,
     FLOOD_LEN = 16 << 10,

@@ -90,7 +90,7 @@ static void wrong_values(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "run --http-max-head 257K m",      "run --http-max-head 0 m",
+        "run --http-max-head 257K m",     "run --http-max-head 0 m",
         "run --http-redirects 101 m",     "run --http-redirects -1 m",
         "run --http-redirects many m",    "run --http-concurrency 0 m",
         "run --http-concurrency 1.5 m",   "run --http-timeout 0 m",
@@ -192,12 +192,9 @@ static void setters_refuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_given),
-        cmocka_unit_test(everything_given),
-        cmocka_unit_test(wrong_values),
-        cmocka_unit_test(defaults_of_a_configuration),
-        cmocka_unit_test(setters_set),
-        cmocka_unit_test(setters_refuse),
+        cmocka_unit_test(nothing_given), cmocka_unit_test(everything_given),
+        cmocka_unit_test(wrong_values),  cmocka_unit_test(defaults_of_a_configuration),
+        cmocka_unit_test(setters_set),   cmocka_unit_test(setters_refuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

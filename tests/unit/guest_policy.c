@@ -244,9 +244,9 @@ static void forgets_the_oldest_address_of_a_name(void **state)
 static void a_name_reaches_public_addresses_only(void **state)
 {
     (void)state;
-    static const char *const inside[] = {"10.0.0.1:443", "127.0.0.1:443", "169.254.169.254:443",
-                                         "[::1]:443", "[fd00:ec2::254]:443",
-                                         "[::ffff:10.0.0.1]:443", "[64:ff9b::10.0.0.1]:443"};
+    static const char *const inside[] = {
+        "10.0.0.1:443",        "127.0.0.1:443",         "169.254.169.254:443",    "[::1]:443",
+        "[fd00:ec2::254]:443", "[::ffff:10.0.0.1]:443", "[64:ff9b::10.0.0.1]:443"};
     for (size_t i = 0; i < ARRAY_COUNT(inside); i++) {
         struct net_address address = at(inside[i]);
         struct policy policy;

@@ -219,14 +219,15 @@ static void a_name_leads_to_public_addresses_only(void **state)
 {
     (void)state;
     static const char *const inside[] = {
-        "127.0.0.1",       "::1",           "10.0.0.1",          "172.16.0.1",  "192.168.1.1",
-        "169.254.169.254", "fd00:ec2::254", "100.64.0.1",        "0.0.0.0",     "::",
-        "::ffff:127.0.0.1", "::127.0.0.1",  "64:ff9b::7f00:1",   "fe80::1",     "64:ff9b:1::1",
-        "224.0.0.1",       "ff02::1",       "255.255.255.255",   "192.0.2.1",   "198.18.0.1",
-        "2001:db8::1",     "2002:7f00:1::", "::ffff:10.1.1.1",   "168.63.129.16",
+        "127.0.0.1",        "::1",           "10.0.0.1",        "172.16.0.1",    "192.168.1.1",
+        "169.254.169.254",  "fd00:ec2::254", "100.64.0.1",      "0.0.0.0",       "::",
+        "::ffff:127.0.0.1", "::127.0.0.1",   "64:ff9b::7f00:1", "fe80::1",       "64:ff9b:1::1",
+        "224.0.0.1",        "ff02::1",       "255.255.255.255", "192.0.2.1",     "198.18.0.1",
+        "2001:db8::1",      "2002:7f00:1::", "::ffff:10.1.1.1", "168.63.129.16",
     };
-    static const char *const rules[] = {"https://a.example", "a.example", "https://a.example:443",
-                                        "*.example", "insecure:allow-all", "https://*:443"};
+    static const char *const rules[] = {"https://a.example",     "a.example",
+                                        "https://a.example:443", "*.example",
+                                        "insecure:allow-all",    "https://*:443"};
     for (size_t rule = 0; rule < ARRAY_COUNT(rules); rule++) {
         char marked[64];
         (void)snprintf(marked, sizeof marked, "%s,private", rules[rule]);
@@ -416,9 +417,10 @@ static void prints_its_cost(void **state)
     policy_init(&policy);
     for (unsigned i = 0; i < RULES; i++) {
         char rule[64];
-        (void)snprintf(rule, sizeof rule, i % 4 == 0 ? "10.%u.0.0/16"
-                                                     : i % 4 == 1 ? "*.host%u.example.com"
-                                                                  : "https://api%02u.example.com:443",
+        (void)snprintf(rule, sizeof rule,
+                       i % 4 == 0   ? "10.%u.0.0/16"
+                       : i % 4 == 1 ? "*.host%u.example.com"
+                                    : "https://api%02u.example.com:443",
                        i);
         assert_int_equal(policy_allow_http(&policy, rule, NULL), 0);
     }

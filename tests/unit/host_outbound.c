@@ -116,8 +116,7 @@ static int get(struct fixture *f, const char *url)
 {
     struct http_exchange *exchange = NULL;
     const struct http_request request = {.url = span_of(url), .method = span_of("GET")};
-    enum http_error error =
-        http_exchange_begin(f->guest.http, &request, on_event, f, &exchange);
+    enum http_error error = http_exchange_begin(f->guest.http, &request, on_event, f, &exchange);
     if (error != HTTP_OK) {
         return -(int)error;
     }
@@ -207,17 +206,28 @@ static void no_spelling_goes_around_it(void **state)
 {
     (void)state;
     static const char *const spellings[] = {
-        "http://allowed.test@127.0.0.1:%u/",     "http://allowed.test:80@127.0.0.1:%u/",
-        "http://127.0.0.1:%u/#allowed.test",     "http://127.0.0.1:%u\\@allowed.test/",
-        "http://127.0.0.1:%u/?allowed.test",     "http://allowed.test.:%u/",
-        "http://allowed.test.evil:%u/",          "http://aallowed.test:%u/",
-        "http://2130706433:%u/",                 "http://0x7f000001:%u/",
-        "http://0177.0.0.1:%u/",                 "http://127.1:%u/",
-        "http://[::ffff:127.0.0.1]:%u/",         "http://[::1%%25lo]:%u/",
-        "http://[::]:%u/",                       "http://0.0.0.0:%u/",
-        "http://allowed%%2etest.evil:%u/",       "http://:%u/",
-        "http://localhost:%u/",                  "ftp://allowed.test:%u/",
-        "file:///etc/passwd?%u",                 "gopher://allowed.test:%u/",
+        "http://allowed.test@127.0.0.1:%u/",
+        "http://allowed.test:80@127.0.0.1:%u/",
+        "http://127.0.0.1:%u/#allowed.test",
+        "http://127.0.0.1:%u\\@allowed.test/",
+        "http://127.0.0.1:%u/?allowed.test",
+        "http://allowed.test.:%u/",
+        "http://allowed.test.evil:%u/",
+        "http://aallowed.test:%u/",
+        "http://2130706433:%u/",
+        "http://0x7f000001:%u/",
+        "http://0177.0.0.1:%u/",
+        "http://127.1:%u/",
+        "http://[::ffff:127.0.0.1]:%u/",
+        "http://[::1%%25lo]:%u/",
+        "http://[::]:%u/",
+        "http://0.0.0.0:%u/",
+        "http://allowed%%2etest.evil:%u/",
+        "http://:%u/",
+        "http://localhost:%u/",
+        "ftp://allowed.test:%u/",
+        "file:///etc/passwd?%u",
+        "gopher://allowed.test:%u/",
         "http://allowed.test:0%u0/",
         "http://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1:%u/",
     };

@@ -30,7 +30,8 @@ static void finds_names_as_dns_does(void **state)
     assert_string_equal(net_address_print(&entry->address, text), "[fd00::1]:0");
     assert_null(hosts_next(&hosts, "one.TEST.", &at));
 
-    static const char *const others[] = {"one.tes", "one.test2", "a.one.test", "", ".", "one.test.."};
+    static const char *const others[] = {"one.tes", "one.test2", "a.one.test",
+                                         "",        ".",         "one.test.."};
     for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
         at = 0;
         assert_null(hosts_next(&hosts, others[i], &at));
@@ -44,10 +45,14 @@ static void finds_names_as_dns_does(void **state)
 static void quotes_a_bad_entry(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",        "a",         "a=",      "=1.2.3.4",       ".=1.2.3.4",
-                                      "a=b",     "a=1.2.3",   "a=1.2.3.4:80", "a=[1.2.3.4", "a=[]",
-                                      "a=[::1",  "a=::1%lo",  "a= 1.2.3.4",
-                                      "a=11111111111111111111111111111111111111111111111111111111"};
+    static const char *const bad[] = {
+        "",           "a",
+        "a=",         "=1.2.3.4",
+        ".=1.2.3.4",  "a=b",
+        "a=1.2.3",    "a=1.2.3.4:80",
+        "a=[1.2.3.4", "a=[]",
+        "a=[::1",     "a=::1%lo",
+        "a= 1.2.3.4", "a=11111111111111111111111111111111111111111111111111111111"};
     struct hosts hosts = {0};
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         struct error err = {0};

@@ -30,17 +30,6 @@ static int32_t read_text(const struct call *call, unsigned index, struct span *r
     return code == EHTTP_SUCCESS && !ehttp_is_utf8(*ret_text) ? EHTTP_UTF8 : code;
 }
 
-static int32_t read_url(const struct call *call, struct http_request *request)
-{
-    struct guest *guest = call_guest(call);
-    int32_t code = read_text(call, URL, &request->url);
-    if (code != EHTTP_SUCCESS) {
-        return code;
-    }
-    return guest->http == NULL ? EHTTP_NOT_ALLOWED
-                               : ehttp_code_from(http_client_judge(guest->http, request->url));
-}
-
 static int32_t read_headers(const struct call *call, struct ehttp_headers *headers)
 {
     struct span text;
@@ -70,14 +59,11 @@ static int32_t check_config(const struct call *call)
     return code;
 }
 
-/* Read all parts in upstream's order. `headers` is to be released in any case. */
-static int32_t read_request(const struct call *call, struct http_request *request,
-                            struct ehttp_headers *headers)
+/* Read what stands behind the URL, in upstream's order. */
+static int32_t read_rest(const struct call *call, struct http_request *request,
+                         struct ehttp_headers *headers)
 {
-    int32_t code = read_url(call, request);
-    if (code == EHTTP_SUCCESS) {
-        code = read_text(call, METHOD, &request->method);
-    }
+    int32_t code = read_text(call, METHOD, &request->method);
     if (code == EHTTP_SUCCESS && !ehttp_is_token(request->method)) {
         code = EHTTP_INVALID_METHOD;
     }
@@ -90,6 +76,27 @@ static int32_t read_request(const struct call *call, struct http_request *reques
         request->header_count = headers->count;
     }
     return code == EHTTP_SUCCESS ? check_config(call) : code;
+}
+
+/* Read all parts. `headers` is to be released in any case. */
+static int32_t read_request(const struct call *call, struct http_request *request,
+                            struct ehttp_headers *headers)
+{
+    struct http_client *client = call_guest(call)->http;
+    int32_t code = read_text(call, URL, &request->url);
+    if (code != EHTTP_SUCCESS) {
+        return code;
+    }
+    if (client == NULL) {
+        return EHTTP_NOT_ALLOWED;
+    }
+    code = read_rest(call, request, headers);
+    if (code == EHTTP_SUCCESS) {
+        return code; /* the URL is judged when the exchange begins */
+    }
+    /* What is wrong with the URL comes before what is wrong with the rest. */
+    int32_t url_code = ehttp_code_from(http_client_judge(client, request->url));
+    return url_code != EHTTP_SUCCESS ? url_code : code;
 }
 
 static int32_t begin_request(struct call *call, struct ehttp_session *session)

@@ -11,8 +11,9 @@ static void on_guest_done(struct guest_extension *extension)
     struct ehttp_session *session = container_of(extension, struct ehttp_session, extension);
     for (size_t i = 0; i < EHTTP_BUCKETS; i++) {
         struct list *bucket = &session->buckets[i];
-        while (!list_empty(bucket)) {
-            ehttp_response_free(container_of(bucket->next, struct ehttp_response, node));
+        for (struct list *node = bucket->next, *next; node != bucket; node = next) {
+            next = node->next;
+            ehttp_response_free(container_of(node, struct ehttp_response, node));
         }
     }
     ehttp_response_free(session->pending);

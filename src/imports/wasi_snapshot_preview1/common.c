@@ -28,6 +28,24 @@ int call_iovs(const struct call *call, uint32_t address, uint32_t count, struct 
     return ret_iovs->len > UINT32_MAX ? -EINVAL : 0;
 }
 
+void call_iovs_skip(struct call_iovs *iovs, uint64_t done)
+{
+    int first = 0;
+    iovs->len -= done;
+    while (first < iovs->count && done >= iovs->iov[first].iov_len) {
+        done -= iovs->iov[first].iov_len;
+        first++;
+    }
+    if (first > 0) {
+        iovs->count -= first;
+        memmove(iovs->iov, iovs->iov + first, (size_t)iovs->count * sizeof iovs->iov[0]);
+    }
+    if (done > 0) {
+        iovs->iov[0].iov_base = (uint8_t *)iovs->iov[0].iov_base + done;
+        iovs->iov[0].iov_len -= done;
+    }
+}
+
 static int32_t wait_for(struct call *call, struct descriptor *d, unsigned direction)
 {
     struct guest *guest = call_guest(call);

@@ -25,72 +25,115 @@ static uint64_t timeout_of(struct descriptor *d, unsigned direction)
     return direction == LOOP_READ ? s->recv_timeout_ns : s->send_timeout_ns;
 }
 
-/* Try once: fd_read and fd_write have the same arguments. */
-static int64_t transfer_once(struct call *call, struct descriptor *d, unsigned direction)
-{
-    struct call_iovs iovs;
-    if (!call_in_memory(call, call_u32(call, 3), 4)) {
-        return -EFAULT;
-    }
-    int r = call_iovs(call, call_u32(call, 1), call_u32(call, 2), &iovs);
-    if (r < 0) {
-        return r;
-    }
-    int64_t n = direction == LOOP_READ ? d->ops->read(d, iovs.iov, iovs.count)
-                                       : d->ops->write(d, iovs.iov, iovs.count);
-    if (n >= 0) {
-        (void)call_write_u32(call, call_u32(call, 3), (uint32_t)n); /* checked above */
-    }
-    return n;
-}
-
 /* A descriptor the kernel cannot wait for would never end a wait, whatever it says. */
 static bool may_wait(const struct descriptor *d)
 {
     return (d->fdflags & FDFLAG_NONBLOCK) == 0 && !d->always_ready;
 }
 
-static int32_t transfer_begin(struct call *call, unsigned direction)
+static int32_t wait_or_end(struct call *call, struct descriptor *d, unsigned direction,
+                           bool is_first)
 {
-    struct descriptor *d = call_descriptor(call, 0);
-    if (d == NULL) {
-        return WASI_EBADF;
+    if (!may_wait(d)) {
+        return WASI_EAGAIN;
     }
-    int64_t n = transfer_once(call, d, direction);
-    if (n == -EAGAIN && may_wait(d)) {
-        return call_wait_ready(call, d, direction, timeout_of(d, direction));
+    return is_first ? call_wait_ready(call, d, direction, timeout_of(d, direction))
+                    : call_wait_again(call, d, direction);
+}
+
+/* Find the descriptor and the buffers of a read or write, with everything checked. */
+static int transfer_args(struct call *call, struct descriptor **ret_d, struct call_iovs *ret_iovs)
+{
+    *ret_d = call_descriptor(call, 0);
+    if (*ret_d == NULL) {
+        return -EBADF;
+    }
+    if (!call_in_memory(call, call_u32(call, 3), 4)) {
+        return -EFAULT;
+    }
+    return call_iovs(call, call_u32(call, 1), call_u32(call, 2), ret_iovs);
+}
+
+static int32_t fd_read(struct call *call, bool is_first)
+{
+    struct descriptor *d = NULL;
+    struct call_iovs iovs;
+    int r = transfer_args(call, &d, &iovs);
+    if (r < 0) {
+        return wasi_errno_from(r);
+    }
+    int64_t n = d->ops->read(d, iovs.iov, iovs.count);
+    if (n == -EAGAIN) {
+        return wait_or_end(call, d, LOOP_READ, is_first);
+    }
+    if (n >= 0) {
+        (void)call_write_u32(call, call_u32(call, 3), (uint32_t)n); /* checked above */
     }
     return wasi_errno_from(n);
 }
 
-static int32_t transfer_finish(struct call *call, unsigned direction)
+/* Write what is left, in one piece, or in as many as a descriptor takes that may be waited for: a
+ * blocking write is whole, and guests rely on it. Gives the last piece's result. */
+static int64_t write_rest(struct descriptor *d, struct call_iovs *iovs, uint32_t *done)
 {
-    struct descriptor *d = call_descriptor(call, 0);
-    if (d == NULL) {
-        return WASI_EBADF;
+    int64_t n = 0;
+    do {
+        n = d->ops->write(d, iovs->iov, iovs->count);
+        if (n > 0) {
+            *done += (uint32_t)n;
+            call_iovs_skip(iovs, (uint64_t)n);
+        }
+    } while (n > 0 && iovs->len > 0 && may_wait(d));
+    return n;
+}
+
+/* wait.value counts the bytes that earlier steps have written. A failure behind some bytes gives
+ * their number; the next call gets the errno. */
+static int32_t fd_write(struct call *call, bool is_first)
+{
+    struct descriptor *d = NULL;
+    struct call_iovs iovs;
+    uint32_t *done = &call_guest(call)->wait.value;
+    int r = transfer_args(call, &d, &iovs);
+    if (r < 0) {
+        return wasi_errno_from(r);
     }
-    int64_t n = transfer_once(call, d, direction);
-    return n == -EAGAIN ? call_wait_again(call, d, direction) : wasi_errno_from(n);
+    if (is_first) {
+        *done = 0;
+    }
+    call_iovs_skip(&iovs, *done);
+    int64_t n = write_rest(d, &iovs, done);
+    if (n == -EAGAIN) {
+        int32_t answer = wait_or_end(call, d, LOOP_WRITE, is_first);
+        if (answer != WASI_EAGAIN) {
+            return answer;
+        }
+    }
+    if (n < 0 && *done == 0) {
+        return wasi_errno_from(n);
+    }
+    (void)call_write_u32(call, call_u32(call, 3), *done); /* checked above */
+    return WASI_ESUCCESS;
 }
 
 static int32_t fd_read_begin(struct call *call)
 {
-    return transfer_begin(call, LOOP_READ);
+    return fd_read(call, /* is_first */ true);
 }
 
 static int32_t fd_read_finish(struct call *call)
 {
-    return transfer_finish(call, LOOP_READ);
+    return fd_read(call, /* is_first */ false);
 }
 
 static int32_t fd_write_begin(struct call *call)
 {
-    return transfer_begin(call, LOOP_WRITE);
+    return fd_write(call, /* is_first */ true);
 }
 
 static int32_t fd_write_finish(struct call *call)
 {
-    return transfer_finish(call, LOOP_WRITE);
+    return fd_write(call, /* is_first */ false);
 }
 
 typedef int64_t at_offset_fn(struct guest_file *f, const struct iovec *iov, int count,

@@ -53,6 +53,9 @@ struct call_iovs {
 int call_iovs(const struct call *call, uint32_t address, uint32_t count,
               struct call_iovs *ret_iovs);
 
+/* Drop `done` bytes, at most `len`, from the front: earlier steps of the call have moved them. */
+void call_iovs_skip(struct call_iovs *iovs, uint64_t done);
+
 /* Wait for `d` to become ready in `direction`, at most `timeout_ns` from the first wait of this
  * call on (UINT64_MAX: for ever). Returns CALL_WAIT, or a WASI errno when it cannot wait. Call
  * from begin; from finish use call_wait_again. */

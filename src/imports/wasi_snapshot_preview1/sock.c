@@ -99,31 +99,12 @@ int32_t sock_accept_finish(struct call *call)
 
 /* -- the steps of receiving and sending ------------------------------------------------------- */
 
-/* Drop the bytes that earlier steps have done from the front. */
-static void skip(struct call_iovs *iovs, uint64_t done)
-{
-    int first = 0;
-    iovs->len -= done;
-    while (first < iovs->count && done >= iovs->iov[first].iov_len) {
-        done -= iovs->iov[first].iov_len;
-        first++;
-    }
-    if (first > 0) {
-        iovs->count -= first;
-        memmove(iovs->iov, iovs->iov + first, (size_t)iovs->count * sizeof iovs->iov[0]);
-    }
-    if (done > 0) {
-        iovs->iov[0].iov_base = (uint8_t *)iovs->iov[0].iov_base + done;
-        iovs->iov[0].iov_len -= done;
-    }
-}
-
 static int get_iovs(const struct call *call, struct call_iovs *ret_iovs)
 {
     int r = call_iovs(call, call_u32(call, 1), call_u32(call, 2), ret_iovs);
     uint32_t done = call_guest(call)->wait.value;
     if (r == 0 && done > 0) {
-        skip(ret_iovs, done);
+        call_iovs_skip(ret_iovs, done);
     }
     return r;
 }
@@ -148,7 +129,7 @@ static enum step after_step(struct guest *guest, struct guest_socket *s, int64_t
     if (!wants_all || moved == 0 || (uint64_t)moved == iovs->len) {
         return STEP_DONE;
     }
-    skip(iovs, (uint64_t)moved);
+    call_iovs_skip(iovs, (uint64_t)moved);
     return STEP_AGAIN;
 }
 

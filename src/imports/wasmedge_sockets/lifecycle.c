@@ -48,9 +48,10 @@ static int32_t sock_open(struct call *call)
         return WASI_EINVAL;
     }
     if (kind->host_family == AF_UNIX && !policy_knows_unix(&guest->policy)) {
-        guest_report(guest, "refused: a Unix socket; to allow it: --allow-listen unix:PATH or "
-                            "--allow-connect unix:PATH");
-        return WASI_ENOSYS; /* as WasmEdge without its --allow-af-unix */
+        if (guest_refuse(guest, "a Unix socket; to allow it: --allow-listen unix:PATH or "
+                                "--allow-connect unix:PATH") < 0) {
+            return WASI_ENOSYS; /* as WasmEdge without its --allow-af-unix */
+        }
     }
     if (!call_in_memory(call, ret_fd, sizeof(uint32_t))) {
         return WASI_EFAULT;

@@ -125,8 +125,7 @@ static int check_device(struct guest_socket *s)
     if (guest->policy.allow_all) {
         return 0;
     }
-    guest_report(guest, "refused: bind a socket to a network interface; to allow it: --net");
-    return -EACCES;
+    return guest_refuse(guest, "bind a socket to a network interface; to allow it: --net");
 }
 
 /* -- getsockopt ------------------------------------------------------------------------------- */
