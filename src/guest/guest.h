@@ -48,7 +48,7 @@ struct guest_wait {
     /* For calls that wait in more than one step; meaning is the call's own, zeroed by it. */
     uint64_t deadline_ns;
     uint32_t value;
-    void *operation; /* an asynchronous one under way, owned by the call */
+    void *operation;                     /* an asynchronous one under way, owned by the call */
     void (*cancel)(struct guest *guest); /* ends `operation` when the guest ends while waiting */
 };
 
@@ -64,8 +64,8 @@ struct guest {
     uint32_t env_count;
 
     struct guest_wait wait;
-    uint32_t poll_seq;   /* number of the poll under way or the last one, never 0 once used */
-    uint32_t hot_polls;  /* polls in a row that found something without asking the kernel */
+    uint32_t poll_seq;  /* number of the poll under way or the last one, never 0 once used */
+    uint32_t hot_polls; /* polls in a row that found something without asking the kernel */
     enum guest_poll_mode poll_mode;
     uint8_t dialect_flags; /* enum guest_dialect_flags, set by the host */
 
@@ -73,10 +73,10 @@ struct guest {
     struct buffer spare;       /* one empty buffer, handed from one held socket to the next */
     struct list lingering;     /* closed sockets that still have bytes to send */
     uint32_t lingering_count;
-    struct names *names;       /* the resolver, made when first needed; owned */
-    bool strict_prestat;       /* fd_prestat_get on a listener answers BADF */
-    uint32_t any_port_binds;   /* shared binds to a port of the kernel's choice, so far */
-    int broker_fd;             /* where sockets shared with other workers are asked for; -1 when
+    struct names *names;     /* the resolver, made when first needed; owned */
+    bool strict_prestat;     /* fd_prestat_get on a listener answers BADF */
+    uint32_t any_port_binds; /* shared binds to a port of the kernel's choice, so far */
+    int broker_fd;           /* where sockets shared with other workers are asked for; -1 when
                                 * there are none; borrowed */
 
     struct http_client *http;  /* the way out over HTTP, NULL without one; borrowed: the host's */

@@ -90,11 +90,19 @@ static struct client_socket *socket_new(struct http_client *client, curl_socket_
     return socket;
 }
 
+static int watch(struct http_client *client, struct client_socket *socket, curl_socket_t fd,
+                 int what)
+{
+    unsigned events = ((what & CURL_POLL_IN) != 0 ? (unsigned)LOOP_READ : 0) |
+                      ((what & CURL_POLL_OUT) != 0 ? (unsigned)LOOP_WRITE : 0);
+    return loop_io_start_level(client->options.loop, &socket->io, fd, events, on_socket_ready);
+}
+
+/* A failure must not reach libcurl: it would be the end of the multi handle, not of the transfer. */
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *socket_data)
 {
     struct http_client *client = data;
     struct client_socket *socket = socket_data;
-    (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (socket != NULL) {
             (void)client->curl.multi_assign(client->multi, fd, NULL);
@@ -105,14 +113,13 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, vo
     if (socket == NULL) {
         socket = socket_new(client, fd);
     }
-    if (socket == NULL) {
-        return -1;
+    char *exchange = NULL;
+    if ((socket == NULL || watch(client, socket, fd, what) < 0) &&
+        client->curl.easy_getinfo(easy, CURLINFO_PRIVATE, &exchange) == CURLE_OK &&
+        exchange != NULL) {
+        exchange_fail((struct http_exchange *)(void *)exchange, HTTP_NO_MEMORY);
     }
-    unsigned events = ((what & CURL_POLL_IN) != 0 ? (unsigned)LOOP_READ : 0) |
-                      ((what & CURL_POLL_OUT) != 0 ? (unsigned)LOOP_WRITE : 0);
-    return loop_io_start_level(client->options.loop, &socket->io, fd, events, on_socket_ready) < 0
-               ? -1
-               : 0;
+    return 0;
 }
 
 static void on_timer_due(struct loop_timer *timer)
@@ -121,17 +128,28 @@ static void on_timer_due(struct loop_timer *timer)
     act(client, CURL_SOCKET_TIMEOUT, 0);
 }
 
+/* Start the timer; without memory for that, try again until there is. */
+static void on_retry(struct loop_deferred *deferred)
+{
+    struct http_client *client = container_of(deferred, struct http_client, retry);
+    struct loop *loop = client->options.loop;
+    if (loop_timer_start(loop, &client->timer, client->due_ns, on_timer_due) < 0) {
+        loop_defer(loop, &client->retry);
+    }
+}
+
 static int on_curl_timer(CURLM *multi, long timeout_ms, void *data)
 {
     struct http_client *client = data;
     (void)multi;
+    loop_deferred_cancel(&client->retry);
     if (timeout_ms < 0) {
         loop_timer_stop(&client->timer);
         return 0;
     }
-    uint64_t due_ns = loop_clock_ns() + (uint64_t)timeout_ms * 1000000;
-    return loop_timer_start(client->options.loop, &client->timer, due_ns, on_timer_due) < 0 ? -1
-                                                                                            : 0;
+    client->due_ns = loop_clock_ns() + (uint64_t)timeout_ms * 1000000;
+    on_retry(&client->retry);
+    return 0;
 }
 
 /* -- its life --------------------------------------------------------------------------------- */
@@ -171,6 +189,7 @@ int http_client_new(const struct http_client_options *options, struct http_clien
     client->options = *options;
     list_init(&client->exchanges);
     list_init(&client->sockets);
+    loop_deferred_init(&client->retry, on_retry);
     int r = copy_texts(client);
     if (r == 0) {
         r = curl_library_open(&client->curl, err);
@@ -208,6 +227,7 @@ void http_client_free(struct http_client *client)
         socket_free(container_of(client->sockets.next, struct client_socket, node));
     }
     loop_timer_stop(&client->timer);
+    loop_deferred_cancel(&client->retry);
     curl_library_close(&client->curl);
     free((char *)(uintptr_t)client->options.ca_file); /* owned copies, const for all others */
     free((char *)(uintptr_t)client->options.proxy);

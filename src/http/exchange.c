@@ -299,9 +299,19 @@ size_t http_exchange_waiting(const struct http_exchange *exchange)
     return exchange->data.len - exchange->taken;
 }
 
+void exchange_fail(struct http_exchange *exchange, enum http_error error)
+{
+    exchange->error = error;
+    loop_defer(exchange->client->options.loop, &exchange->resume);
+}
+
 static void on_resume(struct loop_deferred *deferred)
 {
     struct http_exchange *exchange = container_of(deferred, struct http_exchange, resume);
+    if (exchange->state == EXCHANGE_RUNNING && exchange->error != HTTP_OK) {
+        finish(exchange, exchange->error);
+        return;
+    }
     if (exchange->is_held_back && exchange->is_added) {
         exchange->is_held_back = false;
         expect_bytes_within(exchange, exchange->client->options.between_bytes_timeout_ns);

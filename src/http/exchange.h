@@ -13,9 +13,11 @@
 struct http_client {
     struct http_client_options options; /* its strings are owned */
     struct curl_library curl;
-    CURLM *multi;            /* owned */
-    CURL *spare;             /* owned: one reset handle, for the next exchange; or NULL */
-    struct loop_timer timer; /* libcurl's own */
+    CURLM *multi;               /* owned */
+    CURL *spare;                /* owned: one reset handle, for the next exchange; or NULL */
+    struct loop_timer timer;    /* libcurl's own */
+    uint64_t due_ns;            /* when it is due */
+    struct loop_deferred retry; /* starts it when there was no memory for that */
     struct list exchanges;
     struct list sockets;
 };
@@ -42,7 +44,7 @@ struct http_exchange {
     enum exchange_state state;
     enum http_error error;
     struct loop_deferred notify;
-    struct loop_deferred resume; /* lets a held-back peer go on */
+    struct loop_deferred resume; /* lets a held-back peer go on, or ends what has failed */
     http_event_fn *on_event;
     void *context;
 
@@ -78,6 +80,9 @@ struct http_exchange {
     bool is_held_back;
     struct loop_timer quiet; /* first byte, then between bytes */
 };
+
+/* exchange.c: libcurl cannot go on with it; for its callbacks. It ends in the next turn. */
+void exchange_fail(struct http_exchange *exchange, enum http_error error);
 
 /* exchange.c: libcurl is done with it. */
 void exchange_on_done(struct http_exchange *exchange, CURLcode code);
