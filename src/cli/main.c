@@ -4,6 +4,7 @@
  * except for what help, version and check were asked to print. */
 #include "cli/commands.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -86,7 +87,9 @@ static int fail_unknown(const char *word)
 static int fill_stdio(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) {
+        bool is_closed = fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+        if (is_closed && open("/dev/null", O_RDWR) != fd) {
+            log_line("descriptor %d is closed and /dev/null cannot be opened in its place", fd);
             return -1;
         }
     }
@@ -96,7 +99,7 @@ static int fill_stdio(void)
 int main(int argc, char **argv)
 {
     if (fill_stdio() < 0) {
-        return EXIT_CODE_FAILED; /* there may be nobody to tell */
+        return EXIT_CODE_FAILED;
     }
     if (argc < 2) {
         log_line("no command given; try 'hythe run MODULE', 'hythe check MODULE' or 'hythe help'");

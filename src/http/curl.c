@@ -67,7 +67,10 @@ static void find_idn(struct curl_library *curl)
 
 int curl_library_open(struct curl_library *curl, struct error *err)
 {
-    *curl = (struct curl_library){.handle = dlopen(library_name, RTLD_NOW | RTLD_LOCAL)};
+    /* It stays in the process: what it depends on has state per thread and work to do at exit, and
+     * does not bear being unmapped. */
+    int flags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
+    *curl = (struct curl_library){.handle = dlopen(library_name, flags)};
     if (curl->handle == NULL) {
         return error_set(err, -ENOENT,
                          "the guest calls out over HTTP, and for that hythe needs %s: install "
