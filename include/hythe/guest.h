@@ -117,8 +117,8 @@ HYTHE_API void hythe_guest_config_set_http_max_head(hythe_guest_config *config, 
  * guest sees the redirects. Since 0.1.0. */
 HYTHE_API void hythe_guest_config_set_http_redirects(hythe_guest_config *config, uint32_t count);
 
-/* Let the guest hold at most `count` responses that it has not closed. 0, the default: no limit.
- * Since 0.1.0. */
+/* Let the guest hold at most `count` responses that it has not closed: each may hold a connection
+ * and 256 KiB. 1024 is the default, 16384 the most; 0 stands for it. Since 0.1.0. */
 HYTHE_API void hythe_guest_config_set_http_concurrency(hythe_guest_config *config, uint32_t count);
 
 /* End the guest when its memories together would pass `bytes`. Since 0.1.0. */

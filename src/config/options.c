@@ -430,7 +430,8 @@ static const struct option run_table[] = {
     {.name = "http-concurrency",
      .placeholder = "N",
      .section = "HTTP client",
-     .help = "Let the guest hold at most N responses that it has not closed. Default: no limit.",
+     .help = "Let the guest hold at most N responses that it has not closed: each may hold a "
+             "connection and 256 KiB. Default 1024.",
      .parse = parse_concurrency,
      .field = RUN_FIELD(http.concurrency)},
     {.name = "invoke",

@@ -16,11 +16,11 @@
 enum {
     GRACE_DEFAULT_S = 2,
     WORKERS_MAX = 1024,
-    PATH_TEXT_MAX = 4096,
     CONNECT_TIMEOUT_DEFAULT_S = 10,
     QUIET_TIMEOUT_DEFAULT_S = 60,
     HEAD_DEFAULT = 64 << 10,
     REDIRECTS_DEFAULT = 10, /* as the original host of wasi_experimental_http */
+    CONCURRENCY_DEFAULT = 1024,
 };
 
 hythe_guest_config *hythe_guest_config_new(void)
@@ -37,6 +37,7 @@ hythe_guest_config *hythe_guest_config_new(void)
     config->http.idle_timeout_ns = (uint64_t)QUIET_TIMEOUT_DEFAULT_S * 1000000000;
     config->http.max_head = HEAD_DEFAULT;
     config->http.redirects = REDIRECTS_DEFAULT;
+    config->http.concurrency = CONCURRENCY_DEFAULT;
     return config;
 }
 

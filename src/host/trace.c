@@ -27,6 +27,10 @@ struct arg_style {
 
 static const struct arg_style styles[] = {
     {"path", ARG_TEXT, NULL},
+    {"url", ARG_TEXT, NULL},
+    {"method", ARG_TEXT, NULL},
+    {"headers", ARG_TEXT, NULL},
+    {"name", ARG_TEXT, NULL},
     {"old_path", ARG_TEXT, NULL},
     {"new_path", ARG_TEXT, NULL},
     {"node", ARG_TEXT, NULL},
@@ -59,7 +63,17 @@ static const struct arg_style styles[] = {
 };
 
 /* What a function writes, by the name behind "ret_"; the others are u32. */
-static const char *const wide_results[] = {"time", "resolution", "newoffset", "offset"};
+static const struct {
+    const char *name;
+    uint32_t size; /* bytes */
+} result_sizes[] = {
+    {"time", 8}, {"resolution", 8}, {"newoffset", 8}, {"offset", 8}, {"status", 2}, {"roflags", 2},
+};
+
+/* Interfaces whose answers are numbers of their own and not WASI's. */
+static const char *const numbered[] = {
+    "req", "close", "header_get", "headers_get_all", "header_get_all", "body_read",
+};
 
 /* The line being written. */
 struct line {
@@ -232,16 +246,15 @@ static void put_args(struct line *line, const struct call *call)
 
 static void put_result(struct line *line, const struct call *call, const char *name, uint32_t at)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(wide_results); i++) {
-        uint64_t wide = 0;
-        if (strcmp(wide_results[i], name) == 0 && call_read(call, at, &wide, sizeof wide) == 0) {
-            put(line, " %s=%" PRIu64, name, wide);
-            return;
+    uint64_t value = 0;
+    uint32_t size = sizeof(uint32_t);
+    for (size_t i = 0; i < ARRAY_COUNT(result_sizes); i++) {
+        if (strcmp(result_sizes[i].name, name) == 0) {
+            size = result_sizes[i].size;
         }
     }
-    uint32_t value = 0;
-    if (call_read_u32(call, at, &value) == 0) {
-        put(line, " %s=%" PRIu32, name, value);
+    if (call_read(call, at, &value, size) == 0) {
+        put(line, " %s=%" PRIu64, name, value);
     }
 }
 
@@ -256,6 +269,17 @@ static void put_results(struct line *line, const struct call *call)
     }
 }
 
+static void put_answer(struct line *line, const struct call *call, int32_t answer)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(numbered); i++) {
+        if (strcmp(call->func->name, numbered[i]) == 0) {
+            put(line, ") = %" PRId32, answer);
+            return;
+        }
+    }
+    put(line, ") = %s", wasi_errno_name(answer));
+}
+
 void trace_call(const struct call *call, int32_t answer)
 {
     struct line line = {.len = 0};
@@ -266,7 +290,7 @@ void trace_call(const struct call *call, int32_t answer)
     } else if (answer == CALL_TRAP) {
         put(&line, ") ends the guest");
     } else {
-        put(&line, ") = %s", wasi_errno_name(answer));
+        put_answer(&line, call, answer);
     }
     if (answer == WASI_ESUCCESS) {
         put_results(&line, call);
