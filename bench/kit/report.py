@@ -92,19 +92,26 @@ def _machine(setting):
         ["hythe", f"{hythe}, on Wasmtime {engine}"],
         ["native twins", f"hyper {_locked_version(native, 'hyper')}, "
                          f"tokio {_locked_version(native, 'tokio')}; gcc -O2"],
+        ["libcurl", setting.tool_version(["curl", "--version"])],
+        ["nginx", setting.tool_version(["/usr/sbin/nginx", "-v"])],
         ["wrk", setting.tool_version(["wrk", "--version"])],
         ["strace", setting.tool_version(["strace", "--version"])],
     ]).replace("---: |\n", "--- |\n", 1)
 
 
-def render(rows, setting):
+def _verdicts(rows):
     what = table(["what", "must reach", "measured", "ratio", "verdict"],
                  [[row.what, row.target, row.measured, row.ratio, row.verdict] for row in rows])
-    what = re.sub(r"---: ", "--- ", what)
+    return re.sub(r"---: ", "--- ", what)
+
+
+def render(topics, setting):
+    """The report; `topics` is {title: rows}."""
     kind = " in a quick run, which is noisy" if setting.quick else ""
     notes = setting.root / "bench/notes.md"
-    return (f"# What hythe reaches\n\nWritten by `bench/run`{kind}; do not edit.\n\n{what}\n"
-            f"{_machine(setting)}\n"
+    return (f"# What hythe reaches\n\nWritten by `bench/run`{kind}; do not edit.\n\n"
+            + "\n".join(f"## {title}\n\n{_verdicts(rows)}" for title, rows in topics.items())
+            + f"\n## Where it was measured\n\n{_machine(setting)}\n"
             + (notes.read_text().rstrip() + "\n\n" if notes.exists() else "")
-            + "## Details\n\n"
-            + "\n".join(row.details for row in rows))
+            + "\n".join(f"## Details: {title}\n\n" + "\n".join(row.details for row in rows)
+                        for title, rows in topics.items()))

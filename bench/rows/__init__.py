@@ -1,17 +1,38 @@
-"""The rows of the table, in its order. A row is a function from a Setting to a report.Row."""
+"""The rows of the tables, by topic and in their order. A row is a function from a Setting to a
+report.Row."""
+from dataclasses import dataclass
+
+from rows import many, outbound
 from rows.idle import idle, ten_thousand
 from rows.polling import park, poll_list
 from rows.starting import start
 from rows.throughput import hyper, poll_hello
 from rows.syscalls import syscalls
 
-ROWS = {
-    "hyper": hyper,
-    "syscalls": syscalls,
-    "idle": idle,
-    "poll_hello": poll_hello,
-    "park": park,
-    "poll_list": poll_list,
-    "start": start,
-    "10k": ten_thousand,
+
+@dataclass
+class Topic:
+    title: str
+    rows: dict
+
+
+TOPICS = {
+    "sockets": Topic("Guests with sockets of their own", {
+        "hyper": hyper,
+        "syscalls": syscalls,
+        "idle": idle,
+        "poll_hello": poll_hello,
+        "park": park,
+        "poll_list": poll_list,
+        "start": start,
+        "10k": ten_thousand,
+    }),
+    "outbound": Topic("Guests that call out over HTTP", {
+        "gets": outbound.gets,
+        "download": outbound.download,
+        "many_guests": many.many_guests,
+        "policy": outbound.policy,
+    }),
 }
+
+ROWS = {name: row for topic in TOPICS.values() for name, row in topic.rows.items()}

@@ -122,7 +122,7 @@ static void defaults_of_a_configuration(void **state)
     assert_int_equal(config->http.max_body, 0);
     assert_int_equal(config->http.max_head, 64 << 10);
     assert_int_equal(config->http.redirects, 10);
-    assert_int_equal(config->http.concurrency, 0);
+    assert_int_equal(config->http.concurrency, 1024);
     assert_null(config->http.proxy);
     assert_null(config->http.ca_file);
     hythe_guest_config_free(config);

@@ -170,7 +170,7 @@ static void the_module_tells_its_form(void **state)
     assert_non_null(f->guest.http);
     assert_false(f->guest.http_has_handles);
     assert_true(f->guest.http_has_alloc);
-    assert_int_equal(f->guest.http_max_handles, 0);
+    assert_int_equal(f->guest.http_max_handles, 1024);
     end(f);
 }
 
