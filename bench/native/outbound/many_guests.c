@@ -77,13 +77,14 @@ static void on_wake(struct guest *guest)
 
 static void set_up(struct member *member)
 {
+    static const struct listeners none;
     struct error err = {0};
     const struct host_instance_options options = {
         .engine = all.engine,
         .module = all.loaded.module,
         .config = all.config,
         .links = all.links,
-        .listeners = &(struct listeners){0},
+        .listeners = &none,
         .name = "guest",
         .broker_fd = -1,
     };
