@@ -1,5 +1,5 @@
 """The small programs of bench/native/outbound, built for a run into its own folder."""
-from pathlib import Path
+import shutil
 
 from kit import process
 from kit.setting import Missing
@@ -12,10 +12,12 @@ GUEST_PACKAGES = "clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32"
 
 
 def _compile(setting, command, output, packages):
+    if shutil.which(command[0]) is None:
+        raise Missing(f"{command[0]} is missing: apt install {packages}")
     try:
         process.run([*command, "-o", output], BUILD_S, process.ALL_CPUS, cwd=setting.root)
     except process.Failure as failure:
-        raise Missing(f"{failure}; apt install {packages}") from failure
+        raise Missing(f"{failure}; its libraries: apt install {packages}") from failure
     return output
 
 
@@ -24,8 +26,8 @@ def _source(setting, name):
 
 
 def guest(setting, name):
-    """A guest on the C SDK, as scripts/guests builds them: compiled and linked by two calls, since
-    the driver runs wasm-opt after an optimised link wherever it finds one."""
+    """A guest on the C SDK, as scripts/guests builds them: in two steps, since the driver runs
+    wasm-opt after an optimised link wherever it finds one."""
     objects = []
     for source in (_source(setting, name), setting.root / "sdk/c/hythe_http.c"):
         objects.append(_compile(
@@ -48,9 +50,9 @@ def inside(setting, name):
     rooms = setting.program.parent / "librooms_archive.a"
     if not rooms.exists():
         raise Missing(f"{rooms} is not built; build it: make")
-    engine = Path(process.run([setting.root / "scripts/engine"], ENGINE_S, process.ALL_CPUS).strip())
+    engine = process.run([setting.root / "scripts/engine"], ENGINE_S, process.ALL_CPUS).strip()
     return _compile(
         setting, ["gcc", *FLAGS, "-I", setting.root / "src", "-I", setting.root / "include",
-                  _source(setting, name), rooms, engine / "libhythe_engine.a", "-Wl,--gc-sections",
+                  _source(setting, name), rooms, f"{engine}/libhythe_engine.a", "-Wl,--gc-sections",
                   "-lcares", "-lcjson", "-lpthread", "-ldl", "-lm", "-lgcc_s"],
         setting.cache / name, "gcc libc-ares-dev libcjson-dev")

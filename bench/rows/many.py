@@ -26,7 +26,7 @@ class SlowServer:
 
     def __init__(self, most):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=most)
-        self.url = "http://127.0.0.1:%d/" % self.listener.getsockname()[1]
+        self.url = "http://localhost:%d/" % self.listener.getsockname()[1]
         self.peers = []
 
     def __enter__(self):
@@ -126,9 +126,10 @@ def many_guests(setting):
     program, module = build.inside(setting, "many_guests"), setting.guest("outbound_c")
     runs = {kind: _watch(setting, program, module, count, kind) for kind in ("pool", "alone")}
     details = (f"### many_guests\n\n`bench/native/outbound/many_guests.c`: {count} times the guest "
-               "`outbound_c` on one loop, each with an HTTP client of its own and parked in `req`; "
-               "then all get their answer and end well. RSS from `/proc/PID/smaps` against the "
-               "same process with one such guest; the guest's own is its linear memory.\n\n")
+               "`outbound_c` on one loop, each with an HTTP client of its own and parked in `req` "
+               "to a host that it knows by name; then all get their answer and end well. RSS from "
+               "`/proc/PID/smaps` against the same process with one such guest; the guest's own "
+               "is its linear memory.\n\n")
     for kind, title in (("pool", "With a pool of memories and stacks"), ("alone", "Without")):
         seen = runs[kind]
         details += (f"{title}: {seen['one']['rss'] >> 20} MiB with one guest, "

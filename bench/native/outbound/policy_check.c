@@ -53,8 +53,8 @@ static double measure(struct policy *policy, const char *host, unsigned expected
         unsigned allowed = 0;
         double begin = now_ns();
         for (unsigned i = 0; i < ROUNDS; i++) {
-            allowed += policy_may_request(policy, &request) &&
-                       policy_may_dial(policy, &request, &address);
+            allowed +=
+                policy_may_request(policy, &request) && policy_may_dial(policy, &request, &address);
         }
         double spent = (now_ns() - begin) / ROUNDS;
         if (allowed != expected * ROUNDS) {
