@@ -290,15 +290,16 @@ static struct policy_rule *find_rule(const struct policy *policy, const struct j
     struct policy_rule *granting = NULL;
     for (uint32_t i = 0; i < policy->http.count; i++) {
         struct policy_rule *rule = &policy->http.items[i];
-        if (!has_scheme_and_port(rule, judged->request)) {
-            continue;
-        }
-        if (has_name(rule, judged)) {
+        if (has_name(rule, judged)) { /* most rules end here, by the length of the name */
+            if (!has_scheme_and_port(rule, judged->request)) {
+                continue;
+            }
             if (address == NULL || leads_to(rule, address, scope)) {
                 return rule;
             }
             named = rule;
         } else if (address != NULL && rule->kind == RULE_RANGE &&
+                   has_scheme_and_port(rule, judged->request) &&
                    policy_rule_has_address(rule, address)) {
             granting = rule;
         }

@@ -10,6 +10,9 @@
  * called again until poll(2) finds nothing more to read, and when it begins to want to write it is
  * called once in the next turn, since a socket that is writable already raises no edge.
  *
+ * The channel to c-ares is there only while something is asked: it is large, and a guest that waits
+ * for a response has no use for it. So /etc/resolv.conf and /etc/hosts are read anew for a new name.
+ *
  * Failure modes: a cancelled query stays with c-ares until its answer comes and is then dropped;
  * names_free ends all through c-ares' own destruction callbacks. */
 #include "net/names.h"
@@ -47,7 +50,10 @@ struct names {
     struct loop *loop;  /* borrowed */
     struct hosts hosts; /* asked before c-ares */
     ares_channel channel;
-    bool has_channel;
+    bool has_channel; /* only while there is something to ask: it takes 74 KB */
+    uint32_t asked;   /* queries that c-ares has not answered */
+    char *servers;    /* owned; NULL: those of /etc/resolv.conf */
+    struct loop_deferred close_later;
     struct names_socket sockets[SOCKETS_MAX];
     struct loop_timer timer;
     struct loop_deferred pump_again;
@@ -75,6 +81,7 @@ static void on_pump_again(struct loop_deferred *deferred);
 static void on_due(struct loop_timer *timer);
 static void on_result(void *arg, int status, int timeouts, struct ares_addrinfo *result);
 static void on_answer_later(struct loop_deferred *deferred);
+static void on_close_later(struct loop_deferred *deferred);
 
 /* -- c-ares on the loop ----------------------------------------------------------------------- */
 
@@ -132,7 +139,7 @@ static void on_socket_state(void *data, ares_socket_t fd, int readable, int writ
 static void update_timer(struct names *names)
 {
     struct timeval left;
-    if (ares_timeout(names->channel, NULL, &left) == NULL) {
+    if (!names->has_channel || ares_timeout(names->channel, NULL, &left) == NULL) {
         loop_timer_stop(&names->timer);
         return;
     }
@@ -218,6 +225,25 @@ int names_new(struct loop *loop, struct names **ret_names)
     names->loop = loop;
     list_init(&names->queries);
     loop_deferred_init(&names->pump_again, on_pump_again);
+    loop_deferred_init(&names->close_later, on_close_later);
+    *ret_names = names;
+    return 0;
+}
+
+static void close_channel(struct names *names)
+{
+    if (names->has_channel) {
+        names->has_channel = false;
+        ares_destroy(names->channel); /* ends, through on_result, the queries it has */
+    }
+    loop_timer_stop(&names->timer);
+}
+
+static int open_channel(struct names *names)
+{
+    if (names->has_channel) {
+        return 0;
+    }
     struct ares_options options = {
         .timeout = TIMEOUT_MS,
         .tries = TRIES,
@@ -227,12 +253,24 @@ int names_new(struct loop *loop, struct names **ret_names)
     int status = ares_init_options(&names->channel, &options,
                                    ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
     if (status != ARES_SUCCESS) {
-        names_free(names);
         return errno_from_cares(status);
     }
     names->has_channel = true;
-    *ret_names = names;
-    return 0;
+    if (names->servers != NULL) {
+        status = ares_set_servers_ports_csv(names->channel, names->servers);
+    }
+    if (status != ARES_SUCCESS) {
+        close_channel(names);
+    }
+    return errno_from_cares(status);
+}
+
+static void on_close_later(struct loop_deferred *deferred)
+{
+    struct names *names = container_of(deferred, struct names, close_later);
+    if (names->asked == 0) {
+        close_channel(names);
+    }
 }
 
 int names_add_host(struct names *names, const char *entry, struct error *err)
@@ -242,7 +280,14 @@ int names_add_host(struct names *names, const char *entry, struct error *err)
 
 int names_set_servers(struct names *names, const char *servers)
 {
-    return errno_from_cares(ares_set_servers_ports_csv(names->channel, servers));
+    char *copy = strdup(servers);
+    if (copy == NULL) {
+        return -ENOMEM;
+    }
+    close_channel(names);
+    free(names->servers);
+    names->servers = copy;
+    return open_channel(names);
 }
 
 static void query_free(struct names_query *query)
@@ -262,9 +307,7 @@ void names_free(struct names *names)
     for (struct list *node = names->queries.next; node != &names->queries; node = node->next) {
         container_of(node, struct names_query, node)->is_cancelled = true;
     }
-    if (names->has_channel) {
-        ares_destroy(names->channel); /* frees, through on_result, the queries it has */
-    }
+    close_channel(names);
     while (!list_empty(&names->queries)) {
         query_free(container_of(names->queries.next, struct names_query, node));
     }
@@ -274,7 +317,8 @@ void names_free(struct names *names)
         }
     }
     loop_deferred_cancel(&names->pump_again);
-    loop_timer_stop(&names->timer);
+    loop_deferred_cancel(&names->close_later);
+    free(names->servers);
     hosts_done(&names->hosts);
     free(names);
 }
@@ -359,7 +403,12 @@ static void on_result(void *arg, int status, int timeouts, struct ares_addrinfo 
 {
     (void)timeouts; /* how often c-ares had to ask again */
     struct names_query *query = arg;
+    struct names *names = query->names;
     query->is_with_cares = false;
+    names->asked--;
+    if (names->asked == 0) {
+        loop_defer(names->loop, &names->close_later);
+    }
     if (query->is_cancelled) {
         ares_freeaddrinfo(result);
         query_free(query);
@@ -374,7 +423,7 @@ static void on_result(void *arg, int status, int timeouts, struct ares_addrinfo 
         query->error = query->count == 0 ? EAI_NODATA : 0;
     }
     ares_freeaddrinfo(result);
-    loop_defer(query->names->loop, &query->answer_later);
+    loop_defer(names->loop, &query->answer_later);
 }
 
 /* The last word on a query. The callback may free the resolver. */
@@ -545,17 +594,24 @@ int names_ask(struct names *names, const struct names_question *question,
     query->context = question->context;
     list_append(&names->queries, &query->node);
     loop_deferred_init(&query->answer_later, on_answer_later);
-    *ret_query = query;
     if (!must_ask(query, question->node, question->service, hints)) {
         loop_defer(names->loop, &query->answer_later);
+        *ret_query = query;
         return 0;
     }
+    int r = open_channel(names);
+    if (r < 0) {
+        query_free(query);
+        return r;
+    }
+    *ret_query = query;
     const struct ares_addrinfo_hints ares_hints = {
         .ai_flags = ARES_AI_CANONNAME | ARES_AI_NOSORT,
         .ai_family = hints->ai_family,
         .ai_socktype = hints->ai_socktype != 0 ? hints->ai_socktype : SOCK_STREAM,
     };
     query->is_with_cares = true;
+    names->asked++;
     ares_getaddrinfo(names->channel, question->node, /* service */ NULL, &ares_hints, on_result,
                      query);
     update_timer(names);

@@ -31,7 +31,8 @@ struct names_question {
     void *context;
 };
 
-/* Make a resolver; /etc/hosts and /etc/resolv.conf are read now. 0 or a negative errno. */
+/* Make a resolver; /etc/hosts and /etc/resolv.conf are read when something is asked. 0 or a
+ * negative errno. */
 int names_new(struct loop *loop, struct names **ret_names);
 
 /* Take a name for an address and do not ask for it: "NAME=ADDRESS". 0, or a negative errno with the
