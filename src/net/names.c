@@ -308,8 +308,10 @@ void names_free(struct names *names)
         container_of(node, struct names_query, node)->is_cancelled = true;
     }
     close_channel(names);
-    while (!list_empty(&names->queries)) {
-        query_free(container_of(names->queries.next, struct names_query, node));
+    for (struct list *node = names->queries.next; node != &names->queries;) {
+        struct names_query *query = container_of(node, struct names_query, node);
+        node = node->next;
+        query_free(query);
     }
     for (size_t i = 0; i < SOCKETS_MAX; i++) {
         if (names->sockets[i].names != NULL) {
