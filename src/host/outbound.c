@@ -89,6 +89,15 @@ static bool may_dial(void *context, const struct http_target *target,
                         origin) == 0;
 }
 
+/* The guest gets a number that stands for every failure; the operator learns which it was. */
+static void on_failure(void *context, const struct http_target *target, enum http_error error)
+{
+    struct guest *guest = ((struct host_outbound *)context)->guest;
+    char origin[ORIGIN_MAX];
+    print_origin(target, origin);
+    guest_report(guest, "HTTP request to %s failed: %s", origin, http_error_text(error));
+}
+
 /* -- its life --------------------------------------------------------------------------------- */
 
 /* What the module's imports and exports say of its dialect; gives whether it has the client. */
@@ -134,6 +143,7 @@ static int make_client(struct host_outbound *outbound, const struct http_config 
         .context = outbound,
         .may_request = may_request,
         .may_dial = may_dial,
+        .on_failure = on_failure,
     };
     return http_client_new(&options, &outbound->client, err);
 }

@@ -35,6 +35,23 @@ struct http_target {
     uint16_t port;
 };
 
+enum http_error {
+    HTTP_OK,
+    HTTP_BAD_URL,
+    HTTP_BAD_SCHEME,
+    HTTP_BAD_METHOD,
+    HTTP_BAD_HEADER,
+    HTTP_DENIED,  /* by may_request, or every address by may_dial */
+    HTTP_NO_NAME, /* the name does not resolve */
+    HTTP_NO_CONNECT,
+    HTTP_NO_TLS, /* handshake or certificate */
+    HTTP_TIMED_OUT,
+    HTTP_TOO_LARGE, /* head_max or body_max */
+    HTTP_TOO_MANY_REDIRECTS,
+    HTTP_BROKEN, /* the peer broke off, or spoke no HTTP */
+    HTTP_NO_MEMORY,
+};
+
 struct http_client_options {
     struct loop *loop;   /* borrowed */
     struct names *names; /* borrowed: who resolves */
@@ -55,23 +72,8 @@ struct http_client_options {
     /* May this address be dialled for that target? */
     bool (*may_dial)(void *context, const struct http_target *target,
                      const struct net_address *address);
-};
-
-enum http_error {
-    HTTP_OK,
-    HTTP_BAD_URL,
-    HTTP_BAD_SCHEME,
-    HTTP_BAD_METHOD,
-    HTTP_BAD_HEADER,
-    HTTP_DENIED,  /* by may_request, or every address by may_dial */
-    HTTP_NO_NAME, /* the name does not resolve */
-    HTTP_NO_CONNECT,
-    HTTP_NO_TLS, /* handshake or certificate */
-    HTTP_TIMED_OUT,
-    HTTP_TOO_LARGE, /* head_max or body_max */
-    HTTP_TOO_MANY_REDIRECTS,
-    HTTP_BROKEN, /* the peer broke off, or spoke no HTTP */
-    HTTP_NO_MEMORY,
+    /* An exchange has failed, for another reason than a refusal; NULL: nobody wants to know. */
+    void (*on_failure)(void *context, const struct http_target *target, enum http_error error);
 };
 
 const char *http_error_text(enum http_error error);

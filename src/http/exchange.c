@@ -49,6 +49,11 @@ static void finish(struct http_exchange *exchange, enum http_error error)
     if (exchange->error == HTTP_OK) {
         exchange->error = error;
     }
+    const struct http_client_options *options = &exchange->client->options;
+    if (exchange->error != HTTP_OK && exchange->error != HTTP_DENIED &&
+        options->on_failure != NULL) {
+        options->on_failure(options->context, &exchange->url.target, exchange->error);
+    }
     exchange->state = EXCHANGE_DONE;
     exchange->is_held_back = false;
     loop_timer_stop(&exchange->quiet);

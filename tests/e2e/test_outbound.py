@@ -400,6 +400,15 @@ def test_nobody_listens(hythe, guest):
     assert result.out.splitlines() == [FAILED]
 
 
+def test_the_operator_learns_why(hythe, guest):
+    """One code stands for every failure at the guest; the operator's line says which it was."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = "http://127.0.0.1:%d" % closed.getsockname()[1]
+        result = get(hythe, guest(RUST), url + "/secret", "--allow-http", url)
+    assert result.own_lines == [f"hythe: HTTP request to {url} failed: no connection could be made"]
+
+
 def test_what_came_before_the_end_is_there(hythe, guest, serve):
     server = serve({"/": then(HEAD + b"Content-Length: 99\r\n\r\nfirst", b"second", pause=0.1)})
     result = get(hythe, guest(STREAM), server.url(), "--net")
