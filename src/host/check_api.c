@@ -3,12 +3,8 @@
  * A component cannot be compiled by the core engine; it is told by its bytes, so that check can
  * still say what it is. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "engine/engine.h"
 #include "host/check.h"
@@ -24,28 +20,19 @@ struct checked {
     struct dialect_report report;
 };
 
-/* Describe the file if it is a component. 1 when it is, 0 when not or when it cannot be read. */
-static int describe_component(const char *path, struct dialect_report *ret_report)
+/* Describe the file if it is a component. False when not, or when it cannot be read, which loading
+ * it then explains. */
+static bool describe_component(const char *path, struct dialect_report *ret_report)
 {
-    struct stat st;
-    int is_component = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        return 0;
+    struct span bytes;
+    if (load_read_file(path, &bytes, /* err */ NULL) < 0) {
+        return false;
     }
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
-        size_t len = (size_t)st.st_size;
-        void *data = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
-        struct span bytes = {data, len};
-        if (data != MAP_FAILED) {
-            is_component = module_form_of(bytes) == MODULE_COMPONENT ? 1 : 0;
-            if (is_component == 1) {
-                dialect_describe_component(bytes, ret_report);
-            }
-            (void)munmap(data, len); /* as mapped */
-        }
+    bool is_component = module_form_of(bytes) == MODULE_COMPONENT;
+    if (is_component) {
+        dialect_describe_component(bytes, ret_report);
     }
-    (void)close(fd); /* opened for reading */
+    load_free_file(bytes);
     return is_component;
 }
 
@@ -53,7 +40,7 @@ static int load_and_describe(const char *path, struct checked *checked, struct e
 {
     const struct hythe_guest_config config = {0};
     const struct engine_options options = {.fuel = false};
-    if (describe_component(path, &checked->report) == 1) {
+    if (describe_component(path, &checked->report)) {
         return 0;
     }
     int r = engine_new(&options, &checked->engine, err);

@@ -67,7 +67,7 @@ static int read_all(int fd, size_t len, struct span *ret_bytes)
     return 0;
 }
 
-static int read_file(const char *path, struct span *ret_bytes, struct error *err)
+int load_read_file(const char *path, struct span *ret_bytes, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
@@ -92,7 +92,7 @@ static int read_file(const char *path, struct span *ret_bytes, struct error *err
     return r;
 }
 
-static void free_file(struct span bytes)
+void load_free_file(struct span bytes)
 {
     free((uint8_t *)(uintptr_t)bytes.data); /* owned; const for those who look */
 }
@@ -166,7 +166,7 @@ int load_module(struct engine *engine, const char *path, const struct hythe_gues
     struct load_result result = {.cache = CACHE_HIT};
     struct span bytes = {0};
     uint64_t begin = loop_clock_ns();
-    int r = read_file(path, &bytes, err);
+    int r = load_read_file(path, &bytes, err);
     if (r < 0) {
         return r;
     }
@@ -178,7 +178,7 @@ int load_module(struct engine *engine, const char *path, const struct hythe_gues
     } else if (r == 0) {
         r = compile(engine, path, bytes, config, &result, err);
     }
-    free_file(bytes);
+    load_free_file(bytes);
     if (r < 0) {
         (void)error_set_exit(err, EXIT_CANNOT_RUN);
         return r;

@@ -23,6 +23,11 @@ struct load_result {
     uint64_t load_ns;
 };
 
+/* Read a module's file, which must be a regular one; release the bytes with load_free_file. Errors
+ * carry the exit code and say what to do. 0 or a negative errno. */
+int load_read_file(const char *path, struct span *ret_bytes, struct error *err);
+void load_free_file(struct span bytes);
+
 /* Load a core module. Errors carry the exit code and say what the file is and what to do.
  * 0 or a negative errno. */
 int load_module(struct engine *engine, const char *path, const struct hythe_guest_config *config,
