@@ -1,7 +1,6 @@
 /* Looking up names for a guest. See resolve.h. */
 #include "guest/resolve.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -30,12 +29,6 @@ static void resolution_free(struct resolution *resolution)
     free(resolution->answer.canonical);
     free(resolution->name);
     free(resolution);
-}
-
-static bool is_numeric(const char *node)
-{
-    uint8_t octets[16];
-    return inet_pton(AF_INET, node, octets) == 1 || inet_pton(AF_INET6, node, octets) == 1;
 }
 
 /* The line for the operator quotes the name, so it must be one. */
@@ -95,7 +88,7 @@ int guest_resolve_begin(struct guest *guest, const char *node, const char *servi
                         const struct addrinfo *hints)
 {
     assert(guest->wait.operation == NULL);
-    bool is_name = node != NULL && !is_numeric(node);
+    bool is_name = node != NULL && !net_address_is_numeric(node);
     struct names *names = NULL;
     int r = is_name ? check(guest, node, service) : 0;
     if (r == 0) {

@@ -22,13 +22,9 @@
 #include "base/container.h"
 #include "guest/guest.h"
 #include "net/broker.h"
+#include "net/listener.h"
 
-enum {
-    ACCEPT_TRIES = 16, /* connections that died in the queue, skipped in one call */
-    /* Guests ask for 128 by habit, and then a burst of connections loses some to a second's wait
-     * for the next SYN. The kernel cuts it to its own limit. */
-    BACKLOG_MIN = 4096,
-};
+enum { ACCEPT_TRIES = 16 }; /* connections that died in the queue, skipped in one call */
 
 static int64_t op_read(struct descriptor *d, const struct iovec *iov, int count);
 static int64_t op_write(struct descriptor *d, const struct iovec *iov, int count);
@@ -294,7 +290,9 @@ int guest_socket_listen(struct guest_socket *s, int backlog)
             return r;
         }
     }
-    if (listen(s->base.fd, backlog < BACKLOG_MIN ? BACKLOG_MIN : backlog) < 0) {
+    /* Guests ask for 128 by habit, and then a burst of connections loses some to a second's wait
+     * for the next SYN. The kernel cuts it to its own limit. */
+    if (listen(s->base.fd, backlog < LISTENER_BACKLOG ? LISTENER_BACKLOG : backlog) < 0) {
         return -errno;
     }
     s->state = SOCKET_LISTENING;

@@ -5,7 +5,6 @@
  * host and port only: the rest of a URL may be secret. */
 #include "host/outbound.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,12 +53,6 @@ static bool may_request(void *context, const struct http_target *target)
                         origin) == 0;
 }
 
-static bool is_numeric(const char *host)
-{
-    uint8_t octets[16];
-    return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
-}
-
 static bool may_dial(void *context, const struct http_target *target,
                      const struct net_address *address)
 {
@@ -70,7 +63,7 @@ static bool may_dial(void *context, const struct http_target *target,
     if (policy_may_dial(&guest->policy, &request, address)) {
         return true;
     }
-    if (is_numeric(target->host)) {
+    if (net_address_is_numeric(target->host)) {
         return guest->policy.is_dry_run; /* the line was written when the request was judged */
     }
     struct net_address plain = *address;

@@ -5,7 +5,6 @@
  *             '---------------- follow (a redirect) --------------' */
 #include "http/exchange.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -80,13 +79,6 @@ static void expect_bytes_within(struct http_exchange *exchange, uint64_t ns)
 
 /* -- the request ------------------------------------------------------------------------------ */
 
-/* Is the host a numeric address? */
-static bool is_numeric(const char *host)
-{
-    uint8_t octets[16];
-    return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
-}
-
 static void start(struct http_exchange *exchange)
 {
     expect_bytes_within(exchange, exchange->client->options.first_byte_timeout_ns);
@@ -125,7 +117,7 @@ static void resolve(struct http_exchange *exchange)
     exchange->state = EXCHANGE_RESOLVING;
     exchange->address_count = 0;
     exchange->was_denied = false;
-    if (options->proxy[0] != '\0' || is_numeric(exchange->url.host)) {
+    if (options->proxy[0] != '\0' || net_address_is_numeric(exchange->url.host)) {
         start(exchange);
         return;
     }

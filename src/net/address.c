@@ -47,6 +47,12 @@ int net_address_set_unix(struct net_address *address, const char *path, size_t l
     return 0;
 }
 
+bool net_address_is_numeric(const char *host)
+{
+    uint8_t octets[16];
+    return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
+}
+
 uint16_t net_address_port(const struct net_address *address)
 {
     if (address->len > 0 && address->u.any.sa_family == AF_INET) {

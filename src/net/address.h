@@ -35,6 +35,9 @@ void net_address_set_v6(struct net_address *address, const uint8_t octets[16], u
 /* Make a Unix one from a path of `len` bytes. 0 or -ENAMETOOLONG. */
 int net_address_set_unix(struct net_address *address, const char *path, size_t len);
 
+/* Is it an IPv4 or IPv6 address, without brackets or port, and no name? */
+bool net_address_is_numeric(const char *host);
+
 /* The port in host order; 0 for a Unix address. */
 uint16_t net_address_port(const struct net_address *address);
 

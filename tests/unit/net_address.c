@@ -153,6 +153,18 @@ static void unmaps(void **state)
 }
 
 /* Whatever the bytes: an answer, and what is taken can be printed and read again. */
+static void tells_addresses_from_names(void **state)
+{
+    (void)state;
+    assert_true(net_address_is_numeric("127.0.0.1"));
+    assert_true(net_address_is_numeric("::1"));
+    assert_false(net_address_is_numeric("[::1]"));
+    assert_false(net_address_is_numeric("127.0.0.1:80"));
+    assert_false(net_address_is_numeric("127.1"));
+    assert_false(net_address_is_numeric("localhost"));
+    assert_false(net_address_is_numeric(""));
+}
+
 static void survives_any_bytes(void **state)
 {
     (void)state;
@@ -186,6 +198,7 @@ int main(void)
         cmocka_unit_test(refuses_long_texts),
         cmocka_unit_test(unix_paths),
         cmocka_unit_test(unmaps),
+        cmocka_unit_test(tells_addresses_from_names),
         cmocka_unit_test(survives_any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,8 +53,8 @@ static void *serve_one(void *arg)
     return (void *)(intptr_t)r;
 }
 
-/* Ask as a worker does, with a master that answers. */
-static int ask(struct bench *b, const char *text, bool reuse_address, int *ret_fd)
+/* Ask as a worker does for its n-th bind, with a master that answers. */
+static int ask_nth(struct bench *b, const char *text, uint32_t nth, bool reuse_address, int *ret_fd)
 {
     struct net_address address;
     struct error err = {0};
@@ -63,11 +63,16 @@ static int ask(struct bench *b, const char *text, bool reuse_address, int *ret_f
     assert_int_equal(net_address_parse(text, &address, &err), 0);
     assert_int_equal(pthread_create(&master, NULL, serve_one, b), 0);
     const struct broker_wish wish = {
-        .type = SOCK_STREAM, .address = &address, .reuse_address = reuse_address};
+        .type = SOCK_STREAM, .address = &address, .reuse_address = reuse_address, .nth = nth};
     int r = broker_bind(b->worker, &wish, ret_fd);
     assert_int_equal(pthread_join(master, &served), 0);
     assert_int_equal((intptr_t)served, 0);
     return r;
+}
+
+static int ask(struct bench *b, const char *text, bool reuse_address, int *ret_fd)
+{
+    return ask_nth(b, text, 0, reuse_address, ret_fd);
 }
 
 static uint16_t port_of(int fd)
@@ -103,6 +108,20 @@ static void gives_the_same_socket_again(void **state)
     assert_int_not_equal(port_of(other), 0);
     close(second);
     close(other);
+}
+
+/* A guest that listens on two ports of the kernel's choice has two; each worker has the same two. */
+static void two_binds_to_port_0_are_two_sockets(void **state)
+{
+    int fds[3] = {-1, -1, -1};
+    assert_int_equal(ask_nth(*state, "127.0.0.1:0", 1, true, &fds[0]), 0);
+    assert_int_equal(ask_nth(*state, "127.0.0.1:0", 2, true, &fds[1]), 0);
+    assert_int_equal(ask_nth(*state, "127.0.0.1:0", 1, true, &fds[2]), 0);
+    assert_int_not_equal(port_of(fds[0]), port_of(fds[1]));
+    assert_int_equal(port_of(fds[0]), port_of(fds[2]));
+    for (int i = 0; i < 3; i++) {
+        close(fds[i]);
+    }
 }
 
 static void hands_on_the_errno_of_bind(void **state)
@@ -204,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(gives_a_bound_socket, setup, teardown),
         cmocka_unit_test_setup_teardown(gives_the_same_socket_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_binds_to_port_0_are_two_sockets, setup, teardown),
         cmocka_unit_test_setup_teardown(hands_on_the_errno_of_bind, setup, teardown),
         cmocka_unit_test_setup_teardown(tells_who_has_gone_and_who_is_silent, setup, teardown),
         cmocka_unit_test_setup_teardown(a_worker_hears_that_its_master_has_gone, setup, teardown),
