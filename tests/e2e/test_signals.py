@@ -1,5 +1,6 @@
 """How a run ends: signals, exit codes, traps and limits."""
 import re
+import shutil
 import signal
 import time
 
@@ -148,3 +149,14 @@ def test_fuel(hythe, guest, name):
 def test_fuel_that_is_enough(hythe, guest):
     """A short guest does not notice."""
     assert hythe.run("--fuel", "100000000", guest("hello")).code == 0
+
+
+def test_a_file_that_may_not_grow(hythe, guest, tmp_path):
+    """The system's limit on file sizes is an errno for the guest; its signal would end hythe."""
+    run = ["--dir", f"{tmp_path}::/", guest("files"), "/", "create"]
+    assert hythe.run(*run).code == 0  # and now it is in the cache: compiling needs a file, too
+    for file in tmp_path.iterdir():
+        file.unlink() if file.is_file() else shutil.rmtree(file)
+    words = ["ulimit -f 0 && exec \"$@\"", "sh", hythe.path, "run", *run]
+    result = hythe.start("-c", *words, path="/bin/sh").wait()
+    assert (result.code, result.out) == (1, "create errno 22\n"), result  # FBIG

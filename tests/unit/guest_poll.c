@@ -107,6 +107,20 @@ static void auto_reports_a_new_subscription_once(void **state)
     close(c.peer);
 }
 
+static void a_second_subscription_in_the_same_poll_is_no_news(void **state)
+{
+    struct fake_guest *f = *state;
+    struct connection c;
+    struct poll_result result;
+    connect_one(f, &c);
+    assert_int_equal(look(f, c.fd), LOOP_WRITE);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(look(f, c.fd), 0);
+        assert_false(guest_poll_write(&f->guest, c.fd, /* is_edge */ false, &result));
+    }
+    close(c.peer);
+}
+
 static void auto_reports_again_after_a_send(void **state)
 {
     struct fake_guest *f = *state;
@@ -328,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(auto_reports_a_new_subscription_once),
+        TEST(a_second_subscription_in_the_same_poll_is_no_news),
         TEST(auto_reports_again_after_a_send),
         TEST(auto_reports_again_after_an_edge_of_the_kernel),
         TEST(auto_reports_an_unpaired_write_as_a_level),

@@ -152,7 +152,6 @@ static void unmaps(void **state)
     assert_string_equal(net_address_print(&address, out), "");
 }
 
-/* Whatever the bytes: an answer, and what is taken can be printed and read again. */
 static void tells_addresses_from_names(void **state)
 {
     (void)state;
@@ -165,6 +164,7 @@ static void tells_addresses_from_names(void **state)
     assert_false(net_address_is_numeric(""));
 }
 
+/* Whatever the bytes: an answer, and what is taken can be printed and read again. */
 static void survives_any_bytes(void **state)
 {
     (void)state;
