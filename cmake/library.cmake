@@ -27,5 +27,5 @@ set_target_properties(
                VERSION ${PROJECT_VERSION}
                SOVERSION ${PROJECT_VERSION_MAJOR}
                LINK_DEPENDS ${map})
-target_link_libraries(hythe_shared PRIVATE engine cares cjson)
+target_link_libraries(hythe_shared PRIVATE engine cares cjson ${rare_libraries})
 target_link_options(hythe_shared PRIVATE -Wl,--version-script=${map} -Wl,--exclude-libs,ALL)

@@ -1,7 +1,7 @@
 # Every tests/unit/**/*.c is a program and a test of its own, named after its path: a test may
 # crash or hang without company. tests/lib/ is what they share. A line " * Wraps: malloc calloc" in
 # a test's first comment has the linker send these calls to __wrap_malloc and __wrap_calloc of the
-# test.
+# test; a line " * Links: ssl crypto" links these libraries, which the rooms open when needed.
 find_library(cmocka cmocka REQUIRED)
 enable_testing()
 
@@ -19,6 +19,8 @@ if(test_lib_sources)
     add_library(test_lib_archive STATIC ${test_lib_sources})
     target_include_directories(
         test_lib_archive PUBLIC ${CMAKE_SOURCE_DIR}/tests/lib ${CMAKE_SOURCE_DIR}/include)
+    target_compile_definitions(
+        test_lib_archive PRIVATE TESTS_DIR="${CMAKE_SOURCE_DIR}/tests")
     target_link_libraries(test_lib_archive PUBLIC rooms_archive ${cmocka})
     target_link_libraries(test_lib INTERFACE test_lib_archive)
 endif()
@@ -38,6 +40,10 @@ foreach(source IN LISTS test_sources)
     string(REGEX MATCHALL "[a-z_0-9]+" wraps "${wraps}")
     list(TRANSFORM wraps PREPEND -Wl,--wrap=)
     target_link_options(unit_${name} PRIVATE ${wraps})
+    file(STRINGS ${source} links REGEX "^ \\* Links: " LIMIT_COUNT 1)
+    string(REGEX REPLACE "^ \\* Links: " "" links "${links}")
+    string(REGEX MATCHALL "[a-z_0-9]+" links "${links}")
+    target_link_libraries(unit_${name} PRIVATE ${links})
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
     add_test(NAME unit_${name} COMMAND unit_${name})
     # Wasmtime switches stacks; the sanitizer's fake stacks do not follow.

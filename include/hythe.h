@@ -25,6 +25,7 @@
 #include "hythe/export.h"
 #include "hythe/guest.h"
 #include "hythe/module.h"
+#include "hythe/server.h"
 #include "hythe/version.h"
 
 #endif

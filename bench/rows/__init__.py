@@ -2,7 +2,7 @@
 report.Row."""
 from dataclasses import dataclass
 
-from rows import many, outbound
+from rows import many, outbound, serving
 from rows.idle import idle, ten_thousand
 from rows.polling import park, poll_list
 from rows.starting import start
@@ -32,6 +32,15 @@ TOPICS = {
         "download": outbound.download,
         "many_guests": many.many_guests,
         "policy": outbound.policy,
+    }),
+    "serve": Topic("hythe serve", {
+        "front": serving.front,
+        "cgi": serving.cgi,
+        "cgi_echo": serving.cgi_echo,
+        "protection": serving.protection,
+        "routes": serving.routes,
+        "keepalive": serving.keepalive,
+        "tail": serving.tail,
     }),
 }
 

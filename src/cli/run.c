@@ -225,9 +225,7 @@ static int run_module(const struct run_options *options)
     return exit_code < 0 ? cli_fail(setup.option, setup.error) : exit_code;
 }
 
-/* A guest may have more descriptors than a shell's soft limit lets a program open; the hard one
- * stays. */
-static void raise_file_limit(void)
+void cli_raise_file_limit(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
@@ -247,7 +245,7 @@ int cli_run(int argc, char **argv)
     } else if (r == COMMAND_LINE_HELP) {
         exit_code = cli_command_help("run");
     } else {
-        raise_file_limit();
+        cli_raise_file_limit();
         exit_code = run_module(&options);
     }
     run_options_done(&options);

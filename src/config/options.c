@@ -11,6 +11,7 @@
 
 #include "base/container.h"
 #include "base/num.h"
+#include "config/serve_options.h"
 
 /* -- values ----------------------------------------------------------------------------------- */
 
@@ -45,7 +46,7 @@ static int grow(void **items, uint32_t count, size_t size, struct error *err)
     return 0;
 }
 
-static int parse_list(const char *value, void *field, struct error *err)
+int option_parse_list(const char *value, void *field, struct error *err)
 {
     struct string_list *list = field;
     const char *item = NULL;
@@ -64,8 +65,8 @@ static int parse_list(const char *value, void *field, struct error *err)
     return 0;
 }
 
-/* Split HOST[::GUEST][:ro]. Without a guest name the host's is used, as other hosts do. */
-static int split_dir(const char *value, struct dir_option *ret_dir)
+/* Without a guest name the host's is used, as other hosts do. */
+int option_split_dir(const char *value, struct dir_option *ret_dir)
 {
     size_t len = strlen(value);
     bool is_read_only = len >= 3 && strcmp(value + len - 3, ":ro") == 0;
@@ -101,7 +102,7 @@ static int parse_dir(const char *value, void *field, struct error *err)
         return r;
     }
     list->items = items;
-    r = split_dir(value, &list->items[list->count]);
+    r = option_split_dir(value, &list->items[list->count]);
     if (r == -EINVAL) {
         return error_set(err, r, "'%s' lacks a name; write HOST, HOST::GUEST or HOST::GUEST:ro",
                          value);
@@ -311,7 +312,7 @@ static const struct option run_table[] = {
      .help = "Listen on ADDR and hand the listener to the guest, the first one as descriptor 3: "
              "127.0.0.1:8080, [::1]:8080, :8080 (any address), unix:PATH. Port 0 takes a free one. "
              "Each is printed with its real port. --listen is the same.",
-     .parse = parse_list,
+     .parse = option_parse_list,
      .field = RUN_FIELD(tcplisten)},
     {.name = "allow-listen",
      .placeholder = "ADDR",
@@ -319,7 +320,7 @@ static const struct option run_table[] = {
      .section = "Network",
      .help = "Let a guest that opens its own sockets listen there: 127.0.0.1:8080, :8080 (any "
              "address), 10.0.0.0/8:8000-8099, '*:*', unix:PATH.",
-     .parse = parse_list,
+     .parse = option_parse_list,
      .field = RUN_FIELD(allow_listen)},
     {.name = "allow-connect",
      .placeholder = "HOST:PORT|CIDR:PORT",
@@ -327,7 +328,7 @@ static const struct option run_table[] = {
      .section = "Network",
      .help = "Let the guest connect and send there: example.org:443, 10.0.0.0/8:5432, '*:443', "
              "unix:PATH. A rule with a name lets it look up that name.",
-     .parse = parse_list,
+     .parse = option_parse_list,
      .field = RUN_FIELD(allow_connect)},
     {.name = "allow-http",
      .placeholder = "PATTERN",
@@ -337,7 +338,7 @@ static const struct option run_table[] = {
              "whatever scheme and port), https://example.org:443 (exactly these), "
              "'*.example.org', 10.0.0.0/8:8080, insecure:allow-all. With ,private behind it the "
              "name may stand for a private address.",
-     .parse = parse_list,
+     .parse = option_parse_list,
      .field = RUN_FIELD(allow_http)},
     {.name = "net",
      .section = "Network",
@@ -355,7 +356,7 @@ static const struct option run_table[] = {
      .section = "Network",
      .help = "Take this name for that numeric address and ask no name server. What may be reached "
              "stays as it is.",
-     .parse = parse_list,
+     .parse = option_parse_list,
      .field = RUN_FIELD(hosts)},
     {.name = "poll",
      .placeholder = "level|auto",
@@ -538,6 +539,21 @@ static const struct command commands[] = {
      .operand_min = 1,
      .operand_max = INT_MAX,
      .is_guest_after = true},
+    {.name = "serve",
+     .operands = "[OPTIONS] MODULE|FILE.toml",
+     .summary = "serve CGI modules, components and files behind hythe's own HTTP front",
+     .about =
+         "Serves one module, or what hythe.toml or WAGI's modules.toml says. What is given here "
+         "goes before what the file says. SIGHUP reloads, SIGTERM ends when the requests under "
+         "way have been answered, SIGUSR2 hands over to a new program.",
+     .examples = "  hythe serve app.wasm\n"
+                 "  hythe serve --listen :443 --tls-cert cert.pem --tls-key key.pem app.wasm\n"
+                 "  hythe serve --workers auto --access-log - hythe.toml\n"
+                 "  hythe serve --check modules.toml\n",
+     .options = serve_option_table,
+     .option_count = SERVE_OPTION_COUNT,
+     .operand_min = 1,
+     .operand_max = 1},
     {.name = "check",
      .operands = "[--json] MODULE...",
      .summary = "say what a module is, what it needs, and the command that runs it",

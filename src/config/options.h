@@ -119,6 +119,12 @@ int compile_options_parse(int argc, char **argv, struct compile_options *options
 int help_options_parse(int argc, char **argv, struct help_options *options, struct error *err);
 int version_options_parse(int argc, char **argv, struct error *err);
 
+/* Take HOST[::GUEST][:ro] apart. 0, -ENOMEM, or -EINVAL when a name is missing. */
+int option_split_dir(const char *value, struct dir_option *ret_dir);
+
+/* Append the value of a repeatable option to a struct string_list. */
+int option_parse_list(const char *value, void *field, struct error *err);
+
 /* All commands, in the order in which help lists them. */
 size_t options_command_count(void);
 const struct command *options_command(size_t index);

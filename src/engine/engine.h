@@ -12,15 +12,18 @@ struct engine;
 struct engine_options {
     uint32_t pool_instances; /* guests that may live at once in the pool; 0: no pool, each guest
                               * gets memory of its own when it is made */
-    uint64_t pool_memory;    /* bytes one pooled memory may reach */
-    bool fuel;               /* count instructions, so that a guest can be given fuel */
-    bool serial;             /* compile on this thread only: before a fork */
+    uint64_t pool_memory;    /* bytes one pooled memory may reach; 0: 4 GiB, all there can be */
+    uint64_t pool_keep; /* bytes of a pooled memory that a guest leaves behind for the next to be
+                              * cleared rather than given back to the system; 0: 1 MiB */
+    bool fuel;          /* count instructions, so that a guest can be given fuel */
+    bool serial;        /* compile on this thread only: before a fork */
 };
 
 /* The part of an instance's life that a tick may end: see instance.h. */
 enum { ENGINE_TICK_MS = 10 };
 
-/* Make an engine. 0, or a negative errno with the reason in `err`. */
+/* Make an engine. 0, or a negative errno with the reason in `err`: -ENOMEM when the pool does not fit
+ * into the address space, of which it takes 4 GiB and more for each guest. */
 int engine_new(const struct engine_options *options, struct engine **ret_engine, struct error *err);
 
 /* Release an engine that nothing uses any more. NULL is fine. */

@@ -11,7 +11,8 @@
 
 struct engine {
     wasm_engine_t *wasm; /* owned */
-    bool has_threads;    /* those of the compiler run, or are not wanted */
+    bool has_pool;
+    bool has_threads; /* those of the compiler run, or are not wanted */
 };
 
 struct module {
@@ -21,6 +22,11 @@ struct module {
     uint32_t import_count;
     struct module_export *exports; /* owned */
     uint32_t export_count;
+};
+
+struct linked {
+    struct module *module;     /* borrowed */
+    struct hythe_linked *wasm; /* owned */
 };
 
 /* Move a Wasmtime error into `err`, as one line, freeing it: `code` is the negative errno to

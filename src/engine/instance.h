@@ -1,6 +1,6 @@
 /* An instance: one guest's store, memory and fiber.
  *
- *     instance_new -> instance_begin (instantiate, or call an export) -> instance_resume ...
+ *     instance_new -> instance_begin_run (or _new and _call) -> instance_resume ...
  *
  * instance_resume runs guest code until it returns, ends, waits or yields. A guest that waits has
  * been parked by a host function that answered CALL_WAIT: resume it when what it waits for may
@@ -15,7 +15,8 @@
 #include "base/span.h"
 #include "engine/call.h"
 
-struct module;
+struct linked;
+struct linked_entry;
 struct instance;
 
 enum instance_state {
@@ -41,30 +42,27 @@ struct instance_options {
     bool (*on_tick)(struct instance *instance, void *guest, bool *ret_yield);
 };
 
-/* Choose the host function for each import, in import order; every entry is non-NULL. */
-struct instance_links {
-    const struct host_func *const *funcs; /* borrowed until instance_new returns */
-    uint32_t count;
-};
-
-/* Make a store and bind the imports. 0, or a negative errno with the reason in `err`. */
-int instance_new(struct module *module, const struct instance_links *links,
-                 const struct instance_options *options, struct instance **ret_instance,
-                 struct error *err);
+/* Make a store for the linked module, which is borrowed for the instance's life. 0, or a negative
+ * errno with the reason in `err`. */
+int instance_new(struct linked *linked, const struct instance_options *options,
+                 struct instance **ret_instance, struct error *err);
 
 /* End whatever is under way and release everything. NULL is fine. */
 void instance_free(struct instance *instance);
 
-/* Prepare the instantiation, with the module's start function. */
-int instance_begin_new(struct instance *instance, struct error *err);
+/* Prepare the instantiation, with the module's start function, and then calls of up to two of its
+ * functions: what they need before (_initialize) and what is wanted. NULL for either: none. */
+void instance_begin_run(struct instance *instance, const struct linked_entry *before,
+                        const struct linked_entry *entry);
 
 /* Prepare a call of an exported function with `args` as text, one per parameter; after it has
  * returned, instance_results gives its results as text. -ENOENT without such a function. */
 int instance_begin_call(struct instance *instance, const char *name, const char *const *args,
                         uint32_t arg_count, struct error *err);
 
-/* Run the guest. Returns its new state; on INSTANCE_FAILED `err` says why, with the guest's
- * backtrace. `err->code` is -ECANCELED when instance_fail ended it. */
+/* Run the guest. Returns its new state; on INSTANCE_FAILED `err` says why: -EFAULT for a trap, with
+ * the guest's backtrace; -ENOSPC when the pool has no room for it; -ENOMEM when it wanted more memory
+ * than it may have; -ECANCELED when a host function ended it, with instance_fail's text. */
 enum instance_state instance_resume(struct instance *instance, struct error *err);
 
 /* The results of the last call as text, separated by spaces; owned by the instance. */

@@ -191,6 +191,23 @@ static void start_threads(struct engine *engine)
     engine->has_threads = true;
 }
 
+/* A module that is valid and refused all the same is too large for the pool. */
+static int take_refusal(const struct engine *engine, struct span bytes, wasmtime_error_t *error,
+                        struct error *err)
+{
+    wasmtime_error_t *invalid = NULL;
+    if (engine->has_pool) {
+        invalid = wasmtime_module_validate(engine->wasm, bytes.data, bytes.len);
+    }
+    if (!engine->has_pool || invalid != NULL) {
+        if (invalid != NULL) {
+            wasmtime_error_delete(invalid);
+        }
+        return engine_take_error(err, -ENOEXEC, error);
+    }
+    return engine_take_error(err, -E2BIG, error);
+}
+
 int module_compile(struct engine *engine, struct span bytes, struct module **ret_module,
                    struct error *err)
 {
@@ -206,9 +223,10 @@ int module_compile(struct engine *engine, struct span bytes, struct module **ret
     }
     start_threads(engine);
     error = wasmtime_module_new(engine->wasm, bytes.data, bytes.len, &wasm);
+    int r = error != NULL ? take_refusal(engine, bytes, error, err) : 0;
     wasm_byte_vec_delete(&binary);
-    if (error != NULL) {
-        return engine_take_error(err, -ENOEXEC, error);
+    if (r < 0) {
+        return r;
     }
     return module_wrap(engine, wasm, ret_module, err);
 }

@@ -50,7 +50,8 @@ enum module_form {
 
 enum module_form module_form_of(struct span bytes);
 
-/* Compile a core module, binary or text. 0, or a negative errno with the reason in `err`. */
+/* Compile a core module, binary or text. 0, or a negative errno with the reason in `err`: -E2BIG for
+ * one that is well but wants more memories, tables or elements than the engine's pool gives a guest. */
 int module_compile(struct engine *engine, struct span bytes, struct module **ret_module,
                    struct error *err);
 

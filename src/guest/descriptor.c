@@ -15,9 +15,8 @@ void descriptor_init(struct descriptor *d, struct guest *guest, enum descriptor_
     *d = (struct descriptor){.ops = ops, .guest = guest, .kind = kind, .fd = fd, .refs = 1};
 }
 
-static void on_ready(struct loop_io *io, unsigned events)
+void descriptor_on_ready(struct descriptor *d, unsigned events)
 {
-    struct descriptor *d = container_of(io, struct descriptor, io);
     if ((events & LOOP_WRITE) != 0 && (d->ready & LOOP_WRITE) == 0) {
         d->write_news = true;
     }
@@ -27,6 +26,11 @@ static void on_ready(struct loop_io *io, unsigned events)
         guest_socket_on_writable(d);
     }
     guest_wait_on_ready(d, events & d->ready);
+}
+
+static void on_ready(struct loop_io *io, unsigned events)
+{
+    descriptor_on_ready(container_of(io, struct descriptor, io), events);
 }
 
 int descriptor_watch(struct descriptor *d)

@@ -1,9 +1,10 @@
-/* A descriptor: what a guest's number stands for. Three kinds share the front part; each kind's
+/* A descriptor: what a guest's number stands for. Four kinds share the front part; each kind's
  * file embeds it first and owns the rest:
  *
  *     file.c    regular files, character devices, pipes, stdio
  *     dir.c     directories, preopened or opened
  *     socket.c  stream and datagram sockets, listeners
+ *     stream.c  a handler's two functions in the place of a pipe
  *
  * Readiness is cached: `ready` holds what the kernel last said and nobody has since found untrue.
  * A call that gets EAGAIN clears its bit; the next edge sets it again and, if the guest waits for
@@ -24,6 +25,7 @@ enum descriptor_kind {
     DESCRIPTOR_FILE,
     DESCRIPTOR_DIR,
     DESCRIPTOR_SOCKET,
+    DESCRIPTOR_STREAM,
 };
 
 /* File types, with preview1's numbers (wasi_snapshot_preview1.witx, $filetype). */
@@ -62,7 +64,7 @@ struct descriptor {
     const struct descriptor_ops *ops;
     struct guest *guest; /* borrowed: whose table it is in */
     enum descriptor_kind kind;
-    int fd;            /* the host's descriptor, owned; -1 in none but closed ones */
+    int fd;            /* the host's descriptor, owned; -1 in streams and closed ones */
     uint32_t refs;     /* the table's and those of calls under way */
     uint8_t filetype;  /* enum guest_filetype */
     uint16_t fdflags;  /* what the guest asked for, enum guest_fdflags */
@@ -90,6 +92,10 @@ void descriptor_init(struct descriptor *d, struct guest *guest, enum descriptor_
 /* Begin to watch it on the guest's loop; a kind that cannot be watched becomes always_ready.
  * 0 or a negative errno. */
 int descriptor_watch(struct descriptor *d);
+
+/* `events` have come, by the loop's edge or a stream's handler: note them and wake a guest that
+ * waits for one. From a loop callback only. */
+void descriptor_on_ready(struct descriptor *d, unsigned events);
 
 struct descriptor *descriptor_ref(struct descriptor *d);
 

@@ -58,8 +58,10 @@ static int dir_set_flags(struct descriptor *d, uint16_t fdflags)
 static void dir_close(struct descriptor *d)
 {
     struct guest_dir *dir = dir_of(d);
-    close(d->fd);
-    free(dir->guest_path);
+    if (!dir->is_borrowed) {
+        close(d->fd);
+        free(dir->guest_path);
+    }
     free(dir);
 }
 
@@ -104,11 +106,10 @@ static int probe_walk(int fd, struct error *err)
     return 0;
 }
 
-int guest_dir_preopen(struct guest *guest, const char *host_path, const char *guest_path,
-                      bool read_only, struct guest_dir **ret_dir, struct error *err)
+int dir_source_open(const char *host_path, const char *guest_path, bool read_only,
+                    struct dir_source *ret_source, struct error *err)
 {
     assert(host_path != NULL && guest_path != NULL);
-    struct guest_dir *dir = NULL;
     int fd = open(host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return error_set_errno(err, -errno, "cannot open the directory %s", host_path);
@@ -119,17 +120,51 @@ int guest_dir_preopen(struct guest *guest, const char *host_path, const char *gu
         close(fd);
         return r;
     }
-    r = dir_new(guest, fd, read_only, &dir);
-    if (r < 0) {
+    char *copy = strdup(guest_path);
+    if (copy == NULL) {
         close(fd);
-        return error_set_errno(err, r, "cannot open the directory %s", host_path);
-    }
-    dir->base.is_preopen = true;
-    dir->guest_path = strdup(guest_path);
-    if (dir->guest_path == NULL) {
-        descriptor_unref(&dir->base);
         return error_set_errno(err, -ENOMEM, "cannot open the directory %s", host_path);
     }
+    *ret_source = (struct dir_source){fd, copy, read_only};
+    return 0;
+}
+
+void dir_source_close(struct dir_source *source)
+{
+    close(source->fd);
+    free(source->guest_path);
+}
+
+int guest_dir_preopen_source(struct guest *guest, const struct dir_source *source,
+                             struct guest_dir **ret_dir)
+{
+    struct guest_dir *dir = NULL;
+    int r = dir_new(guest, source->fd, source->read_only, &dir);
+    if (r < 0) {
+        return r;
+    }
+    dir->base.is_preopen = true;
+    dir->is_borrowed = true;
+    dir->guest_path = source->guest_path;
+    *ret_dir = dir;
+    return 0;
+}
+
+int guest_dir_preopen(struct guest *guest, const char *host_path, const char *guest_path,
+                      bool read_only, struct guest_dir **ret_dir, struct error *err)
+{
+    struct dir_source source = {.fd = -1};
+    struct guest_dir *dir = NULL;
+    int r = dir_source_open(host_path, guest_path, read_only, &source, err);
+    if (r < 0) {
+        return r;
+    }
+    r = guest_dir_preopen_source(guest, &source, &dir);
+    if (r < 0) {
+        dir_source_close(&source);
+        return error_set_errno(err, r, "cannot open the directory %s", host_path);
+    }
+    dir->is_borrowed = false; /* the source's have become its own */
     *ret_dir = dir;
     return 0;
 }

@@ -23,12 +23,29 @@ struct guest_dir {
     struct descriptor base; /* first */
     bool read_only;
     char *guest_path; /* owned: a preopen's name for the guest; NULL for others */
+    bool is_borrowed; /* base.fd and guest_path are the host's, which keeps them for longer */
+};
+
+/* A directory of the host, opened once for all the guests that get it. */
+struct dir_source {
+    int fd;           /* owned */
+    char *guest_path; /* owned */
+    bool read_only;
 };
 
 /* Open a directory of the host as a preopen. The caller puts it into the table. 0 or a negative
  * errno with the cause in `err`. */
 int guest_dir_preopen(struct guest *guest, const char *host_path, const char *guest_path,
                       bool read_only, struct guest_dir **ret_dir, struct error *err);
+
+/* Open a directory of the host. 0 or a negative errno with the cause in `err`. */
+int dir_source_open(const char *host_path, const char *guest_path, bool read_only,
+                    struct dir_source *ret_source, struct error *err);
+void dir_source_close(struct dir_source *source);
+
+/* Make a preopen of it, which borrows it. The caller puts it into the table. 0 or -ENOMEM. */
+int guest_dir_preopen_source(struct guest *guest, const struct dir_source *source,
+                             struct guest_dir **ret_dir);
 
 /* Borrow the directory behind a descriptor, or NULL when it is of another kind. */
 struct guest_dir *guest_dir_of(struct descriptor *d);

@@ -67,6 +67,40 @@ int policy_allow_connect(struct policy *policy, const char *rule, struct error *
     return 0;
 }
 
+/* Rules by name note addresses, so each guest has its own. */
+static bool has_names(const struct policy_rules *rules)
+{
+    for (uint32_t i = 0; i < rules->count; i++) {
+        if (rules->items[i].kind == RULE_NAME) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct policy_rules shared(const struct policy_rules *rules)
+{
+    return (struct policy_rules){rules->items, rules->count, .is_shared = true};
+}
+
+int policy_share(struct policy *policy, const struct policy *with)
+{
+    policy->allow_all = with->allow_all;
+    policy->is_dry_run = with->is_dry_run;
+    policy->allow_resolve = with->allow_resolve;
+    policy->listen = shared(&with->listen);
+    policy->http = shared(&with->http);
+    if (!has_names(&with->connect)) {
+        policy->connect = shared(&with->connect);
+        return 0;
+    }
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < with->connect.count; i++) {
+        r = policy_allow_connect(policy, with->connect.items[i].source, NULL);
+    }
+    return r;
+}
+
 /* -- judging ---------------------------------------------------------------------------------- */
 
 /* Compare names as DNS does: no case, and a last dot changes nothing. */

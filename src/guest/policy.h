@@ -15,8 +15,9 @@
 struct policy_rule; /* see guest/policy_rule.h */
 
 struct policy_rules {
-    struct policy_rule *items; /* owned array */
+    struct policy_rule *items; /* owned array, unless is_shared */
     uint32_t count;
+    bool is_shared; /* the array is another policy's; nothing may be added */
 };
 
 struct policy {
@@ -38,6 +39,11 @@ struct policy_request {
 
 void policy_init(struct policy *policy);
 void policy_done(struct policy *policy);
+
+/* Fill a fresh policy with what `with`, which outlives it, grants. Rules are not parsed again: both
+ * have the same ones and count into them together, except that what a name stood for is noted for
+ * each alone. 0 or -ENOMEM. */
+int policy_share(struct policy *policy, const struct policy *with);
 
 /* Add "ADDR:PORT", ":PORT", "*:*", "CIDR:PORT", "HOST:PORT" or "unix:PATH" (a PATH ending in "/"
  * grants all below it). A port may be "*" or "LOW-HIGH". 0, or -EINVAL with the rule quoted and

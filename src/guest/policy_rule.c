@@ -2,6 +2,7 @@
 #include "guest/policy_rule.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <strings.h>
 
 #include "base/num.h"
+#include "net/cidr.h"
 
 enum {
     RULES_MAX = 1024,
@@ -31,6 +33,7 @@ static void rule_done(struct policy_rule *rule)
 int policy_rules_append(struct policy_rules *rules, const char *source,
                         struct policy_rule **ret_rule)
 {
+    assert(!rules->is_shared);
     if (rules->count >= RULES_MAX) {
         return -E2BIG;
     }
@@ -57,10 +60,12 @@ void policy_rules_drop(struct policy_rules *rules)
 
 void policy_rules_done(struct policy_rules *rules)
 {
-    for (uint32_t i = 0; i < rules->count; i++) {
+    for (uint32_t i = 0; i < rules->count && !rules->is_shared; i++) {
         rule_done(&rules->items[i]);
     }
-    free(rules->items);
+    if (!rules->is_shared) {
+        free(rules->items);
+    }
     *rules = (struct policy_rules){0};
 }
 
@@ -113,38 +118,15 @@ bool policy_is_localhost(const char *name)
     return strcasecmp(name, "localhost") == 0;
 }
 
-static int parse_bits(const char *text, unsigned max, unsigned *ret_bits)
+int policy_rule_parse_range(struct policy_rule *rule, const char *text)
 {
-    uint64_t bits = max;
-    if (text != NULL && num_parse_u64(text, max, &bits) < 0) {
-        return -EINVAL;
-    }
-    *ret_bits = (unsigned)bits;
-    return 0;
-}
-
-/* A prefix of a mapped address becomes the IPv4 one it means. */
-int policy_rule_parse_range(struct policy_rule *rule, char *text)
-{
-    char *slash = strchr(text, '/');
-    if (slash != NULL) {
-        *slash++ = '\0';
-    }
+    struct net_cidr cidr;
     rule->kind = RULE_RANGE;
-    if (inet_pton(AF_INET, text, rule->octets) == 1) {
-        rule->family = AF_INET;
-        return parse_bits(slash, 32, &rule->bits);
-    }
-    if (inet_pton(AF_INET6, text, rule->octets) != 1) {
-        return -EINVAL;
-    }
-    rule->family = AF_INET6;
-    int r = parse_bits(slash, 128, &rule->bits);
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    if (r == 0 && rule->bits >= 96 && memcmp(rule->octets, mapped, sizeof mapped) == 0) {
-        rule->family = AF_INET;
-        rule->bits -= 96;
-        memmove(rule->octets, rule->octets + 12, 4);
+    int r = net_cidr_parse(text, &cidr);
+    if (r == 0) {
+        rule->family = cidr.family;
+        rule->bits = cidr.bits;
+        memcpy(rule->octets, cidr.octets, sizeof rule->octets);
     }
     return r;
 }
@@ -319,20 +301,10 @@ static const uint8_t *address_octets(const struct net_address *address)
     return address->u.v6.sin6_addr.s6_addr;
 }
 
-static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
-{
-    unsigned whole = bits / 8;
-    unsigned rest = bits % 8;
-    if (memcmp(a, b, whole) != 0) {
-        return false;
-    }
-    return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
-}
-
 bool policy_rule_has_address(const struct policy_rule *rule, const struct net_address *address)
 {
     return rule->family == address->u.any.sa_family &&
-           same_bits(rule->octets, address_octets(address), rule->bits);
+           net_same_bits(rule->octets, address_octets(address), rule->bits);
 }
 
 bool policy_rule_has_port(const struct policy_rule *rule, uint16_t port)
@@ -346,7 +318,7 @@ bool policy_rule_has_noted(const struct policy_rule *rule, const struct net_addr
     for (uint32_t i = 0; i < rule->noted_count; i++) {
         const struct net_address *noted = &rule->noted[i];
         if (noted->u.any.sa_family == address->u.any.sa_family &&
-            same_bits(address_octets(noted), address_octets(address), bits)) {
+            net_same_bits(address_octets(noted), address_octets(address), bits)) {
             return true;
         }
     }
@@ -380,7 +352,8 @@ void policy_normalise(struct net_address *address)
     static const uint8_t zero[16];
     net_address_unmap(address);
     if (address->u.any.sa_family == AF_UNIX ||
-        !same_bits(address_octets(address), zero, address->u.any.sa_family == AF_INET ? 32 : 128)) {
+        !net_same_bits(address_octets(address), zero,
+                       address->u.any.sa_family == AF_INET ? 32 : 128)) {
         return;
     }
     uint16_t port = net_address_port(address);

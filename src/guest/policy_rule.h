@@ -46,8 +46,8 @@ void policy_rules_done(struct policy_rules *rules);
 /* Read "80", "8000-8100" or "*". 0 or -EINVAL. */
 int policy_rule_parse_ports(struct policy_rule *rule, const char *text);
 
-/* Read "10.0.0.0/8", "::1", "fd00::/8"; `text` is changed. 0 or -EINVAL. */
-int policy_rule_parse_range(struct policy_rule *rule, char *text);
+/* Read "10.0.0.0/8", "::1", "fd00::/8". 0 or -EINVAL. */
+int policy_rule_parse_range(struct policy_rule *rule, const char *text);
 
 /* Read what stands in [], with its brackets, and perhaps /BITS behind it; `text` is changed. 0 or
  * -EINVAL. */

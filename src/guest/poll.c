@@ -7,6 +7,7 @@
 
 #include "guest/guest.h"
 #include "guest/socket.h"
+#include "guest/stream.h"
 
 enum { POLLS_BEFORE_STALE = 16 };
 
@@ -27,6 +28,9 @@ static bool is_listener(struct descriptor *d)
 static uint64_t readable_bytes(struct descriptor *d, bool count_bytes)
 {
     int count = 0;
+    if (d->kind == DESCRIPTOR_STREAM) {
+        return 1;
+    }
     if (is_listener(d)) {
         return 0; /* FIONREAD on a listener is an error, and guests take that for theirs */
     }
@@ -43,6 +47,10 @@ static bool is_ready(struct descriptor *d, unsigned direction)
 {
     if ((d->ready & direction) == 0) {
         return false;
+    }
+    struct guest_stream *stream = guest_stream_of(d);
+    if (stream != NULL) {
+        return guest_stream_is_ready(stream, direction);
     }
     if (d->always_ready || (d->fdflags & FDFLAG_NONBLOCK) != 0 || (d->ready & LOOP_ERROR) != 0) {
         return true;

@@ -151,7 +151,9 @@ static int compile(struct engine *engine, const char *path, struct span bytes,
                                           .on_compile = say_compiling,
                                           .context = &source};
     int r = cache_load(&request, &result->module, &result->cache, err);
-    if (r < 0) {
+    if (r == -E2BIG) {
+        (void)error_wrap(err, "%s: it wants more than a guest of a server can have", path);
+    } else if (r < 0) {
         (void)error_wrap(err,
                          "%s: it is no valid module, perhaps cut short or built for features "
                          "that this engine has not",

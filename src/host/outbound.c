@@ -93,6 +93,16 @@ static void on_failure(void *context, const struct http_target *target, enum htt
 
 /* -- its life --------------------------------------------------------------------------------- */
 
+bool outbound_is_wanted(const struct module *module)
+{
+    for (uint32_t i = 0; i < module_import_count(module); i++) {
+        if (strcmp(module_import(module, i)->module, import_module) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the module's imports and exports say of its dialect; gives whether it has the client. */
 static bool read_module(struct guest *guest, const struct module *module)
 {

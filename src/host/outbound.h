@@ -3,12 +3,17 @@
 #ifndef HYTHE_HOST_OUTBOUND_H
 #define HYTHE_HOST_OUTBOUND_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 struct guest;
 struct host_outbound;
 struct http_config;
 struct module;
+
+/* Does the module import an HTTP client? */
+bool outbound_is_wanted(const struct module *module);
 
 /* Give the guest an HTTP client if its module imports one; then libcurl is loaded. NULL is returned
  * for all others. Borrows the guest and the configuration. 0, or a negative errno with the reason in

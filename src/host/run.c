@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,12 +17,11 @@
 #include "host/error.h"
 #include "host/instance.h"
 #include "host/load.h"
+#include "host/program.h"
 #include "host/workers.h"
 #include "imports/registry.h"
 #include "loop/loop.h"
 #include "net/listener.h"
-
-enum { WASM_PAGE = 64 << 10 };
 
 static const char *base_name(const char *path)
 {
@@ -38,23 +36,6 @@ void host_run_done(struct host_run *run)
     engine_free(run->engine);
     listeners_done(&run->listeners);
     *run = (struct host_run){0};
-}
-
-/* What can be known of the memory limit before the guest is made: the memory it exports. */
-static int check_memory(const struct host_run *run, struct error *err)
-{
-    uint64_t max = run->config->max_memory;
-    for (uint32_t i = 0; i < module_export_count(run->loaded.module) && max > 0; i++) {
-        const struct module_export *export = module_export(run->loaded.module, i);
-        if (export->kind == EXTERN_MEMORY && export->memory_pages > max / WASM_PAGE) {
-            (void)error_set(err, -ENOMEM,
-                            "%s: it wants %" PRIu64 " bytes of memory at the start and may have "
-                            "%" PRIu64 " (--max-memory)",
-                            run->path, export->memory_pages * WASM_PAGE, max);
-            return error_set_exit(err, EXIT_CANNOT_RUN);
-        }
-    }
-    return 0;
 }
 
 /* Nothing listens while a directory that was granted cannot be opened. */
@@ -90,7 +71,7 @@ int host_run_load(struct host_run *run, struct error *err)
     }
     r = check_runnable(run->path, run->loaded.module, run->config->invoke, err);
     if (r == 0) {
-        r = check_memory(run, err);
+        r = host_program_check_memory(run->path, run->loaded.module, run->config->max_memory, err);
     }
     return r == 0 ? check_dirs(run, err) : r;
 }

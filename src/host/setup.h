@@ -1,4 +1,4 @@
-/* From a configuration to a guest's belongings. */
+/* What the one guest of `hythe run` has of its process: stdio, listeners, arguments. */
 #ifndef HYTHE_HOST_SETUP_H
 #define HYTHE_HOST_SETUP_H
 
@@ -7,8 +7,10 @@
 struct guest;
 struct host_instance_options;
 
-/* Fill a fresh guest: 0 to 2 stdio, listeners from 3 on, then directories; arguments, environment,
- * policy. 0, or a negative errno with the reason in `err`. */
+enum { SETUP_FIRST_LISTENER = 3 };
+
+/* Fill a guest's lowest numbers, which are free: 0 to 2 stdio, then the listeners; append its
+ * arguments, and LISTEN_FDS to its environment. 0, or a negative errno with the reason in `err`. */
 int setup_guest(struct guest *guest, const struct host_instance_options *options,
                 struct error *err);
 

@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "http/field.h"
 #include "loop/loop.h"
 #include "net/address.h"
 
@@ -77,11 +78,6 @@ struct http_client_options {
 };
 
 const char *http_error_text(enum http_error error);
-
-struct http_header {
-    struct span name;
-    struct span value;
-};
 
 struct http_request {
     struct span url;

@@ -28,6 +28,7 @@ struct loop {
     uint32_t timer_cap;
 
     struct list deferred; /* of struct loop_deferred */
+    struct list slow;     /* of struct loop_deferred, those of loop_defer_slow */
 
     int signal_fd; /* -1 until the first signal is watched */
     struct loop_io signal_io;

@@ -42,6 +42,7 @@ int loop_new(struct loop **ret_loop)
     loop->wake_fd = -1;
     loop->signal_fd = -1;
     list_init(&loop->deferred);
+    list_init(&loop->slow);
     list_init(&loop->signals);
     (void)sigemptyset(&loop->signal_set); /* cannot fail on an own set */
     loop->batch = calloc(LOOP_BATCH, sizeof *loop->batch);
@@ -131,6 +132,16 @@ static void run_deferred(struct loop *loop)
     }
 }
 
+/* One only, so that whatever else there is waits for one of them and not for all. */
+static void run_slow(struct loop *loop)
+{
+    if (!list_empty(&loop->slow)) {
+        struct loop_deferred *deferred = container_of(loop->slow.next, struct loop_deferred, node);
+        list_remove(&deferred->node);
+        deferred->on_turn(deferred);
+    }
+}
+
 static void run_batch(struct loop *loop)
 {
     for (loop->batch_next = 0; loop->batch_next < loop->batch_count;) {
@@ -162,7 +173,8 @@ static int wait_for_events(struct loop *loop, int64_t wait_ns)
 
 int loop_turn(struct loop *loop, int max_wait_ms)
 {
-    int64_t wait_ns = list_empty(&loop->deferred) ? loop_timer_wait_ns(loop, max_wait_ms) : 0;
+    bool has_deferred = !list_empty(&loop->deferred) || !list_empty(&loop->slow);
+    int64_t wait_ns = has_deferred ? 0 : loop_timer_wait_ns(loop, max_wait_ms);
     int count = wait_for_events(loop, wait_ns);
     if (count < 0 && errno != EINTR) {
         return -errno;
@@ -171,6 +183,7 @@ int loop_turn(struct loop *loop, int max_wait_ms)
     run_batch(loop);
     loop_timer_run(loop);
     run_deferred(loop);
+    run_slow(loop);
     loop_work_run(loop);
     return 0;
 }
@@ -231,6 +244,13 @@ void loop_defer(struct loop *loop, struct loop_deferred *deferred)
 {
     if (list_empty(&deferred->node)) {
         list_append(&loop->deferred, &deferred->node);
+    }
+}
+
+void loop_defer_slow(struct loop *loop, struct loop_deferred *deferred)
+{
+    if (list_empty(&deferred->node)) {
+        list_append(&loop->slow, &deferred->node);
     }
 }
 

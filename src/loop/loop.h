@@ -97,6 +97,11 @@ void loop_deferred_init(struct loop_deferred *deferred, loop_deferred_fn *on_tur
 /* Call `on_turn` once, in the next turn, which then does not wait. Again is harmless. */
 void loop_defer(struct loop *loop, struct loop_deferred *deferred);
 
+/* The same for what takes long: only one of these is called in a turn, after the others, and those
+ * that wait for their turn take it in the order in which they came. */
+void loop_defer_slow(struct loop *loop, struct loop_deferred *deferred);
+
+/* Forget either of them. Harmless when none is meant to be called. */
 void loop_deferred_cancel(struct loop_deferred *deferred);
 
 /* -- signals ---------------------------------------------------------------------------------- */

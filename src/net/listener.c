@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,36 @@ void listeners_done(struct listeners *listeners)
     listeners->count = 0;
 }
 
+/* The file of a Unix socket's address. 0 or a negative errno. */
+static int identify(const struct net_address *address, struct listener_file *ret_file)
+{
+    struct stat st;
+    if (address->u.any.sa_family != AF_UNIX) {
+        return -ENOTSOCK;
+    }
+    if (stat(address->u.local.sun_path, &st) < 0) {
+        return -errno;
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        return -ENOTSOCK;
+    }
+    *ret_file = (struct listener_file){.device = st.st_dev, .inode = st.st_ino};
+    return 0;
+}
+
+/* Add an open listener, whose place has been checked. */
+static void append(struct listeners *listeners, int fd)
+{
+    struct net_address address = {.len = 0};
+    uint32_t index = listeners->count;
+    listeners->fds[index] = fd;
+    listeners->files[index] = (struct listener_file){0};
+    listeners->count++;
+    if (listeners_address(listeners, index, &address) == 0) {
+        (void)identify(&address, &listeners->files[index]); /* most have none */
+    }
+}
+
 static int set_options(int fd, int family)
 {
     int one = 1;
@@ -35,25 +66,57 @@ static int set_options(int fd, int family)
     return 0;
 }
 
-/* A Unix socket file that nobody listens on any more is in the way of a bind. */
-static void remove_stale_unix(const struct net_address *address)
+/* Does nobody listen on a Unix socket's file any more? */
+static bool is_stale(const struct net_address *address)
 {
-    struct stat st;
-    const char *path = address->u.local.sun_path;
-    if (stat(path, &st) < 0 || !S_ISSOCK(st.st_mode)) {
-        return;
-    }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
-        return;
+        return false;
     }
-    if (connect(fd, &address->u.any, address->len) < 0 && errno == ECONNREFUSED) {
-        (void)unlink(path); /* the bind that follows tells what matters */
-    }
+    bool is_refused = connect(fd, &address->u.any, address->len) < 0 && errno == ECONNREFUSED;
     (void)close(fd); /* nothing was written through it */
+    return is_refused;
 }
 
-static int open_listener(const struct net_address *address, int *ret_fd)
+/* What a program that crashed has left is in the way of a bind. */
+static void remove_stale_unix(const struct net_address *address)
+{
+    struct listener_file file;
+    if (identify(address, &file) == 0 && is_stale(address)) {
+        (void)unlink(address->u.local.sun_path); /* the bind that follows tells what matters */
+    }
+}
+
+void listeners_done_and_remove(struct listeners *listeners)
+{
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        struct listener_file *ours = &listeners->files[i];
+        struct listener_file file = {0};
+        struct net_address address = {.len = 0};
+        int r = listeners_address(listeners, i, &address);
+        (void)close(listeners->fds[i]); /* a listener has nothing left to write */
+        if (r == 0 && identify(&address, &file) == 0 && file.inode == ours->inode &&
+            file.device == ours->device && is_stale(&address)) {
+            (void)unlink(address.u.local.sun_path); /* nobody is left to be told */
+        }
+    }
+    listeners->count = 0;
+}
+
+/* Whose permissions are its umask's. */
+enum { MODE_UNSET = -1 };
+
+/* A symbolic link that somebody has put there instead is not followed. */
+static int set_mode(const struct net_address *address, int mode)
+{
+    if (mode == MODE_UNSET || address->u.any.sa_family != AF_UNIX) {
+        return 0;
+    }
+    const char *path = address->u.local.sun_path;
+    return fchmodat(AT_FDCWD, path, (mode_t)mode, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int open_listener(const struct net_address *address, int mode, int *ret_fd)
 {
     int family = address->u.any.sa_family;
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -67,6 +130,9 @@ static int open_listener(const struct net_address *address, int *ret_fd)
     if (r == 0 && bind(fd, &address->u.any, address->len) < 0) {
         r = -errno;
     }
+    if (r == 0) {
+        r = set_mode(address, mode); /* nobody can connect yet */
+    }
     if (r == 0 && listen(fd, LISTENER_BACKLOG) < 0) {
         r = -errno;
     }
@@ -76,6 +142,27 @@ static int open_listener(const struct net_address *address, int *ret_fd)
     }
     *ret_fd = fd;
     return 0;
+}
+
+static int explain_unix(int code, const char *address, struct error *err)
+{
+    switch (code) {
+    case -EADDRINUSE:
+        return error_set(err, code,
+                         "cannot listen on %s: another program listens there already, or the file "
+                         "is no socket; stop the program, remove the file or choose another path",
+                         address);
+    case -EACCES:
+        return error_set(err, code,
+                         "cannot listen on %s: this user may not make a file there; choose another "
+                         "directory or change its permissions",
+                         address);
+    case -ENOENT:
+        return error_set(err, code,
+                         "cannot listen on %s: there is no such directory; make it first", address);
+    default:
+        return error_set_errno(err, code, "cannot listen on %s", address);
+    }
 }
 
 /* Say what can be done about a listener that cannot be opened. */
@@ -100,7 +187,7 @@ static int explain(int code, const char *address, struct error *err)
     }
 }
 
-int listeners_add(struct listeners *listeners, const char *address, struct error *err)
+static int add(struct listeners *listeners, const char *address, int mode, struct error *err)
 {
     struct net_address parsed;
     int fd = -1;
@@ -112,14 +199,103 @@ int listeners_add(struct listeners *listeners, const char *address, struct error
         (void)error_set_exit(err, 2);
         return r;
     }
-    r = open_listener(&parsed, &fd);
+    r = open_listener(&parsed, mode, &fd);
     if (r < 0) {
-        return explain(r, address, err);
+        bool is_unix = parsed.u.any.sa_family == AF_UNIX;
+        return is_unix ? explain_unix(r, address, err) : explain(r, address, err);
     }
-    listeners->fds[listeners->count] = fd;
-    listeners->count++;
+    append(listeners, fd);
     return 0;
 }
+
+int listeners_add(struct listeners *listeners, const char *address, struct error *err)
+{
+    return add(listeners, address, MODE_UNSET, err);
+}
+
+int listeners_add_with_mode(struct listeners *listeners, const char *address, mode_t mode,
+                            struct error *err)
+{
+    return add(listeners, address, (int)(mode & 07777), err);
+}
+
+/* -- keeping and passing on ------------------------------------------------------------------- */
+
+static bool listens_on(const struct listeners *listeners, uint32_t index,
+                       const struct net_address *address)
+{
+    char have[NET_ADDRESS_TEXT_MAX];
+    char want[NET_ADDRESS_TEXT_MAX];
+    struct net_address real = {.len = 0};
+    if (listeners_address(listeners, index, &real) < 0 ||
+        real.u.any.sa_family != address->u.any.sa_family) {
+        return false;
+    }
+    if (address->u.any.sa_family == AF_UNIX) { /* which prints with '?' */
+        return strncmp(real.u.local.sun_path, address->u.local.sun_path,
+                       sizeof real.u.local.sun_path) == 0;
+    }
+    return strcmp(net_address_print(&real, have), net_address_print(address, want)) == 0;
+}
+
+int listeners_take(struct listeners *from, const char *address, struct listeners *to,
+                   struct error *err)
+{
+    struct net_address parsed;
+    int r = net_address_parse(address, &parsed, err);
+    if (r < 0) {
+        return r;
+    }
+    uint32_t at = 0;
+    while (at < from->count && !listens_on(from, at, &parsed)) {
+        at++;
+    }
+    if (at == from->count) {
+        return -ENOENT;
+    }
+    if (to->count == LISTENER_MAX) {
+        return error_set(err, -EMFILE, "more than %d listeners were asked for", LISTENER_MAX);
+    }
+    to->fds[to->count] = from->fds[at];
+    to->files[to->count] = from->files[at];
+    to->count++;
+    from->count--;
+    for (uint32_t i = at; i < from->count; i++) {
+        from->fds[i] = from->fds[i + 1];
+        from->files[i] = from->files[i + 1];
+    }
+    return 0;
+}
+
+static int set_number(const char *name, int number)
+{
+    char text[16];
+    (void)snprintf(text, sizeof text, "%d", number);
+    return setenv(name, text, 1) < 0 ? -errno : 0;
+}
+
+int listeners_pass_on(const struct listeners *listeners)
+{
+    int count = (int)listeners->count;
+    int high[LISTENER_MAX];
+    /* First out of the way of each other. The copies end with the program. */
+    for (int i = 0; i < count; i++) {
+        high[i] = fcntl(listeners->fds[i], F_DUPFD_CLOEXEC, INHERITED_FIRST + count);
+        if (high[i] < 0) {
+            return -errno;
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        if (dup2(high[i], INHERITED_FIRST + i) < 0) { /* without close-on-exec */
+            return -errno;
+        }
+    }
+    (void)unsetenv("LISTEN_FDNAMES"); /* fails only for bad names */
+    int r = set_number("LISTEN_FDS", count);
+    return r == 0 ? set_number("LISTEN_PID", (int)getpid()) : r;
+}
+
+/* -- inherited -------------------------------------------------------------------------------- */
 
 static bool is_for_us(uint64_t *ret_count)
 {
@@ -156,13 +332,15 @@ int listeners_inherit(struct listeners *listeners, struct error *err)
     (void)unsetenv("LISTEN_FDNAMES");
     for (uint64_t i = 0; i < count; i++) {
         int fd = INHERITED_FIRST + (int)i;
+        if (listeners->count == LISTENER_MAX) {
+            return error_set(err, -EMFILE, "more than %d listeners were passed", LISTENER_MAX);
+        }
         int r = adopt(fd);
         if (r < 0) {
             return error_set_errno(err, r, "descriptor %d, passed by LISTEN_FDS, is no listener",
                                    fd);
         }
-        listeners->fds[listeners->count] = fd;
-        listeners->count++;
+        append(listeners, fd);
     }
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "net/cidr.h"
 
 static const char loopback[] = "the loopback";
 static const char private_words[] = "a private address";
@@ -58,20 +59,10 @@ static const struct scope_row v6_rows[] = {
     {{0x20, 0x02}, 16, reserved},             /* 6to4: an IPv4 network's inside by another name */
 };
 
-static bool has_prefix(const uint8_t *octets, const struct scope_row *row)
-{
-    size_t whole = row->bits / 8;
-    unsigned rest = row->bits % 8;
-    if (memcmp(octets, row->octets, whole) != 0) {
-        return false;
-    }
-    return rest == 0 || ((octets[whole] ^ row->octets[whole]) >> (8 - rest)) == 0;
-}
-
 static const char *find(const uint8_t *octets, const struct scope_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (has_prefix(octets, &rows[i])) {
+        if (net_same_bits(octets, rows[i].octets, rows[i].bits)) {
             return rows[i].words;
         }
     }

@@ -58,12 +58,24 @@ def shared_cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
+def new_runner(program_path, shared_cache):
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "XDG_CACHE_HOME": str(shared_cache)}
+    env.update({name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")})
+    return Hythe(program_path, env)
+
+
 @pytest.fixture
 def hythe(program_path, shared_cache):
     """Runs the program; everything it started is gone after the test."""
-    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "XDG_CACHE_HOME": str(shared_cache)}
-    env.update({name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")})
-    runner = Hythe(program_path, env)
+    runner = new_runner(program_path, shared_cache)
+    yield runner
+    runner.close()
+
+
+@pytest.fixture(scope="module")
+def hythe_of_module(program_path, shared_cache):
+    """The same for what all tests of a file share."""
+    runner = new_runner(program_path, shared_cache)
     yield runner
     runner.close()
 

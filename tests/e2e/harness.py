@@ -5,6 +5,7 @@ own, which is killed as a whole in the end. Traffic stays on the loopback.
 """
 import contextlib
 import ctypes
+import json
 import os
 import re
 import resource
@@ -185,6 +186,19 @@ class Hythe:
         program.wait_for(ready)
         return program
 
+    def serve(self, *args, config=None, folder=None, **options):
+        """Start `hythe serve`, on a configuration's text or on what the arguments name; it listens
+        on a port that the system chooses."""
+        if config is not None:
+            path = Path(folder) / "hythe.toml"
+            path.write_text(config, encoding="utf-8")
+            args = (*args, path)
+        program = self.start("serve", "--listen", "127.0.0.1:0", *args, **options)
+        found = program.wait_for(r"^hythe: serving on (https?)://127\.0\.0\.1:(\d+)$", "err", COMPILE)
+        program.address = ("127.0.0.1", int(found[2]))
+        program.url = f"{found[1]}://127.0.0.1:{found[2]}"
+        return program
+
     def close(self):
         for program in self.programs:
             program.close()
@@ -201,6 +215,53 @@ def cpu_seconds(pid):
 
 def children_of(pid):
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def worker_of(program):
+    """The one worker of a server with workers = 1 and no admin listener."""
+    pids = wait_until(lambda: children_of(program.pid), "a worker")
+    assert len(pids) == 1, pids
+    return pids[0]
+
+
+def memory_kib(pid):
+    """Resident memory of a process."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^VmRSS:\s+(\d+) kB", text, re.MULTILINE)[1])
+
+
+def peak_kib(pid):
+    """The most resident memory since the process began, or since the mark was last cleared."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^VmHWM:\s+(\d+) kB", text, re.MULTILINE)[1])
+
+
+def clear_peak(pid):
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def fd_count(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def thread_count(pid):
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def log_entries(path):
+    """The whole lines of an access log in JSON."""
+    return [json.loads(line) for line in Path(path).read_text().splitlines(keepends=True)
+            if line.endswith("\n")]
+
+
+def wait_for_entry(path, seconds=WAIT, **fields):
+    """Wait for a line of the access log with these fields; return the last such line."""
+    def find():
+        found = [entry for entry in log_entries(path)
+                 if all(entry[name] == value for name, value in fields.items())]
+        return found and found[-1]
+
+    return wait_until(find, f"an entry with {fields}", seconds)
 
 
 def is_alive(pid):
@@ -290,25 +351,36 @@ class Reader:
         return line
 
     def _chunks(self):
-        body = b""
-        while size := int(self._line().split(b";")[0], 16):
-            body += self._take(size)
-            self._line()
-        self._line()
-        return body
+        parts = []
+        while part := self.chunk():
+            parts.append(part)
+        return b"".join(parts)
 
-    def response(self):
+    def head(self):
+        """Only the status line and the headers, which for HEAD is all there is."""
         version, status = self._line().split(b" ")[:2]
         assert version in (b"HTTP/1.1", b"HTTP/1.0")
         headers = {}
         while line := self._line():
             name, _, value = line.partition(b":")
             headers[name.decode().lower()] = value.strip().decode()
-        if headers.get("transfer-encoding") == "chunked":
+        return Response(int(status), headers, b"")
+
+    def chunk(self):
+        """The next chunk of a body, empty at its end."""
+        data = self._take(int(self._line().split(b";")[0], 16))
+        self._line()
+        return data
+
+    def response(self):
+        status, headers, _ = self.head()
+        if status == 204 or status == 304:
+            body = b""
+        elif headers.get("transfer-encoding") == "chunked":
             body = self._chunks()
         else:
             body = self._take(int(headers["content-length"]))
-        return Response(int(status), headers, body)
+        return Response(status, headers, body)
 
 
 def ask(address, request=GET_CLOSE):
@@ -321,6 +393,21 @@ def ask(address, request=GET_CLOSE):
 def post(path, body, *extra):
     head = [f"POST {path} HTTP/1.1", "Host: test", f"Content-Length: {len(body)}", *extra]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def get(path, *extra):
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: test", *extra, "", ""]).encode()
+
+
+def exchange(address, data):
+    """All bytes that come back until the server closes; a reset is an end, too."""
+    with dial(address, WAIT) as peer:
+        chunks = []
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            peer.sendall(data)
+            while chunk := peer.recv(65536):
+                chunks.append(chunk)
+        return b"".join(chunks)
 
 
 def curl(*args, seconds=WAIT, stdin=b""):

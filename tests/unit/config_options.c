@@ -395,7 +395,8 @@ static void nearest_commands(void **state)
     assert_string_equal(options_nearest_command("ver"), "version");
     assert_null(options_nearest_command("frobnicate"));
     assert_null(options_nearest_command(""));
-    assert_null(options_find_command("serve"));
+    assert_non_null(options_find_command("serve"));
+    assert_null(options_find_command("serv"));
 }
 
 /* Every option stands in the help of its command, and no line is wider than a terminal. */

@@ -151,9 +151,109 @@ static void a_stale_unix_socket_is_replaced(void **state)
     assert_true(fd >= 0);
     close(fd);
     assert_int_equal(listeners_add(&second, text, &err), -EADDRINUSE); /* a file is nobody's toy */
+    assert_non_null(strstr(err.text, "the file is no socket"));
     assert_int_equal(access(text + 5, F_OK), 0);
     assert_int_equal(unlink(text + 5), 0);
     assert_int_equal(rmdir(dir), 0);
+}
+
+/* Where the tests of files put theirs. */
+struct place {
+    char dir[32];
+    char text[64]; /* unix:DIR/s */
+};
+
+static const char *make_place(struct place *place)
+{
+    (void)snprintf(place->dir, sizeof place->dir, "/tmp/hythe-listener-XXXXXX");
+    assert_non_null(mkdtemp(place->dir));
+    (void)snprintf(place->text, sizeof place->text, "unix:%s/s", place->dir);
+    return place->text + 5;
+}
+
+static void a_unix_socket_gets_its_mode(void **state)
+{
+    static const mode_t modes[] = {0600, 0666, 0660, 0};
+    struct listeners listeners = {.count = 0};
+    struct error err = {0};
+    struct place place;
+    struct stat st;
+    const char *path = make_place(&place);
+    (void)state;
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        assert_int_equal(listeners_add_with_mode(&listeners, place.text, modes[i], &err), 0);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, modes[i]);
+        listeners_done(&listeners);
+    }
+    assert_int_equal(listeners_add_with_mode(&listeners, "127.0.0.1:0", 0600, &err), 0);
+    listeners_done(&listeners);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(place.dir), 0);
+    assert_int_equal(listeners_add(&listeners, place.text, &err), -ENOENT);
+    assert_non_null(strstr(err.text, "there is no such directory"));
+}
+
+static void its_own_file_is_removed_at_the_end(void **state)
+{
+    struct listeners listeners = {.count = 0};
+    struct listeners second = {.count = 0};
+    struct error err = {0};
+    struct place place;
+    const char *path = make_place(&place);
+    (void)state;
+    assert_int_equal(listeners_add(&listeners, "127.0.0.1:0", &err), 0);
+    assert_int_equal(listeners_add(&listeners, place.text, &err), 0);
+    listeners_done_and_remove(&listeners);
+    assert_int_equal(listeners.count, 0);
+    assert_int_equal(access(path, F_OK), -1);
+
+    /* Somebody else has a descriptor of it, as a new master would. */
+    assert_int_equal(listeners_add(&listeners, place.text, &err), 0);
+    int other = dup(listeners.fds[0]);
+    listeners_done_and_remove(&listeners);
+    assert_int_equal(access(path, F_OK), 0);
+    close(other);
+
+    /* Somebody else has put another one there. */
+    assert_int_equal(listeners_add(&listeners, place.text, &err), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(listeners_add(&second, place.text, &err), 0);
+    listeners_done(&second); /* stale, and still not ours */
+    listeners_done_and_remove(&listeners);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(place.dir), 0);
+}
+
+static void listeners_move_from_one_set_to_another(void **state)
+{
+    struct listeners old = {.count = 0};
+    struct listeners new = {.count = 0};
+    struct error err = {0};
+    struct place place;
+    char tcp[NET_ADDRESS_TEXT_MAX];
+    const char *path = make_place(&place);
+    (void)state;
+    assert_int_equal(listeners_add(&old, "127.0.0.1:0", &err), 0);
+    assert_int_equal(listeners_add(&old, place.text, &err), 0);
+    assert_int_equal(listeners_add(&old, "127.0.0.1:0", &err), 0);
+    address_of(&old, 0, tcp);
+    int first = old.fds[0];
+    int local = old.fds[1];
+    int last = old.fds[2];
+    assert_int_equal(listeners_take(&old, "nonsense", &new, &err), -EINVAL);
+    assert_int_equal(listeners_take(&old, "127.0.0.1:0", &new, &err), -ENOENT);
+    assert_int_equal(listeners_take(&old, "unix:/tmp/another", &new, &err), -ENOENT);
+    assert_int_equal(listeners_take(&old, place.text, &new, &err), 0);
+    assert_int_equal(listeners_take(&old, place.text, &new, &err), -ENOENT);
+    assert_int_equal(listeners_take(&old, tcp, &new, &err), 0);
+    assert_true(new.count == 2 && new.fds[0] == local &&new.fds[1] == first);
+    assert_true(old.count == 1 && old.fds[0] == last);
+    listeners_done(&old);
+    listeners_done_and_remove(&new); /* it knows its file still */
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(rmdir(place.dir), 0);
 }
 
 /* -- inherited -------------------------------------------------------------------------------- */
@@ -266,6 +366,40 @@ static int ignores_nonsense(void)
     return 0;
 }
 
+/* Passed on in another order than their numbers', over each other's places. */
+static int passes_on(void)
+{
+    struct listeners listeners = {.count = 2, .fds = {4, 3}};
+    struct listeners taken = {.count = 0};
+    struct net_address before[2];
+    struct net_address after;
+    struct error err = {0};
+    if (put_listener_at(4) < 0 || put_listener_at(3) < 0 ||
+        listeners_address(&listeners, 0, &before[0]) < 0 ||
+        listeners_address(&listeners, 1, &before[1]) < 0) {
+        return 10;
+    }
+    if (listeners_pass_on(&listeners) < 0 || (fcntl(3, F_GETFD) & FD_CLOEXEC) != 0) {
+        return 1;
+    }
+    if (listeners_inherit(&taken, &err) < 0 || taken.count != 2) {
+        return 2;
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        if (listeners_address(&taken, i, &after) < 0 ||
+            net_address_port(&after) != net_address_port(&before[i])) {
+            return 3;
+        }
+    }
+    return 0;
+}
+
+static void passes_on_what_the_next_program_inherits(void **state)
+{
+    (void)state;
+    assert_int_equal(run_in_child(passes_on), 0);
+}
+
 static void inherits_what_systemd_passes(void **state)
 {
     (void)state;
@@ -300,6 +434,10 @@ int main(void)
         cmocka_unit_test(nonsense_is_a_usage_error),
         cmocka_unit_test(there_is_a_limit),
         cmocka_unit_test(a_stale_unix_socket_is_replaced),
+        cmocka_unit_test(a_unix_socket_gets_its_mode),
+        cmocka_unit_test(its_own_file_is_removed_at_the_end),
+        cmocka_unit_test(listeners_move_from_one_set_to_another),
+        cmocka_unit_test(passes_on_what_the_next_program_inherits),
         cmocka_unit_test(inherits_what_systemd_passes),
         cmocka_unit_test(inherits_nothing_meant_for_others),
         cmocka_unit_test(inherits_listeners_only),

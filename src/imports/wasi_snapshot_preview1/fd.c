@@ -241,13 +241,19 @@ static uint64_t socket_rights(struct descriptor *d)
     return rights | (listens ? RIGHT(SOCK_ACCEPT) : RIGHT(SOCK_SHUTDOWN));
 }
 
-static uint64_t file_rights(const struct guest_file *f)
+/* Of a pipe, and of what stands in its place. */
+static uint64_t stream_rights(const struct descriptor *d)
 {
     uint64_t rights = RIGHT(FD_DATASYNC) | RIGHT(FD_SYNC) | RIGHT(FD_FDSTAT_SET_FLAGS) |
                       RIGHT(FD_FILESTAT_GET) | RIGHT(FD_FILESTAT_SET_TIMES) |
                       RIGHT(POLL_FD_READWRITE);
-    rights |= f->base.is_readable ? RIGHT(FD_READ) : 0;
-    rights |= f->base.is_writable ? RIGHT(FD_WRITE) : 0;
+    rights |= d->is_readable ? RIGHT(FD_READ) : 0;
+    return rights | (d->is_writable ? RIGHT(FD_WRITE) : 0);
+}
+
+static uint64_t file_rights(const struct guest_file *f)
+{
+    uint64_t rights = stream_rights(&f->base);
     /* A character device without these two is a terminal to wasi-libc's isatty. */
     if (f->is_seekable || (f->base.filetype == FILETYPE_CHARACTER_DEVICE && !f->is_terminal)) {
         rights |= RIGHT(FD_SEEK) | RIGHT(FD_TELL);
@@ -270,6 +276,7 @@ static uint64_t inheriting_rights(const struct descriptor *d)
         return RIGHT(FD_READ) | RIGHT(FD_WRITE) | RIGHT(POLL_FD_READWRITE) |
                RIGHT(FD_FILESTAT_GET) | RIGHT(FD_FDSTAT_SET_FLAGS) | RIGHT(SOCK_SHUTDOWN);
     case DESCRIPTOR_FILE:
+    case DESCRIPTOR_STREAM:
         break;
     }
     return 0;
@@ -282,6 +289,8 @@ static uint64_t base_rights(struct descriptor *d)
         return dir_rights();
     case DESCRIPTOR_SOCKET:
         return socket_rights(d);
+    case DESCRIPTOR_STREAM:
+        return stream_rights(d);
     case DESCRIPTOR_FILE:
         break;
     }

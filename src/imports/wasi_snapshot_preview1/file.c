@@ -17,7 +17,7 @@ int call_file(const struct call *call, struct guest_file **ret_file)
     if (d == NULL || d->kind == DESCRIPTOR_DIR) {
         return -EBADF;
     }
-    if (d->kind == DESCRIPTOR_SOCKET) {
+    if (d->kind != DESCRIPTOR_FILE) {
         return -ESPIPE;
     }
     *ret_file = guest_file_of(d);
@@ -57,6 +57,9 @@ static int32_t fd_sync(struct call *call)
     if (d == NULL) {
         return WASI_EBADF;
     }
+    if (d->kind == DESCRIPTOR_STREAM) {
+        return WASI_EINVAL; /* as a pipe */
+    }
     return wasi_errno_from(fsync(d->fd) < 0 ? -errno : 0);
 }
 
@@ -65,6 +68,9 @@ static int32_t fd_datasync(struct call *call)
     const struct descriptor *d = call_descriptor(call, 0);
     if (d == NULL) {
         return WASI_EBADF;
+    }
+    if (d->kind == DESCRIPTOR_STREAM) {
+        return WASI_EINVAL; /* as a pipe */
     }
     return wasi_errno_from(fdatasync(d->fd) < 0 ? -errno : 0);
 }
@@ -75,8 +81,9 @@ static int32_t fd_filestat_get(struct call *call)
     if (d == NULL) {
         return WASI_EBADF;
     }
-    if (d->kind == DESCRIPTOR_SOCKET) {
-        /* The kernel's numbers for a socket say nothing; its type does. */
+    if (d->kind == DESCRIPTOR_SOCKET || d->kind == DESCRIPTOR_STREAM) {
+        /* The kernel's numbers for a socket say nothing, and it has none for a stream; the type
+         * does. */
         uint8_t bytes[WASI_FILESTAT_SIZE] = {0};
         bytes[WASI_FILESTAT_FILETYPE] = d->filetype;
         return wasi_errno_from(call_write(call, call_u32(call, 1), bytes, sizeof bytes));
@@ -116,7 +123,7 @@ static int32_t fd_filestat_set_times(struct call *call)
     if (r < 0) {
         return wasi_errno_from(r);
     }
-    if (d->kind == DESCRIPTOR_SOCKET) {
+    if (d->kind == DESCRIPTOR_SOCKET || d->kind == DESCRIPTOR_STREAM) {
         return WASI_EINVAL;
     }
     if (is_read_only(d)) {

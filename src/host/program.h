@@ -1,0 +1,55 @@
+/* The insides of a program: what is the same for all of its tasks, made once. For program.c, task.c
+ * and instance.c only; others have task.h. */
+#ifndef HYTHE_HOST_PROGRAM_H
+#define HYTHE_HOST_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "engine/linked.h"
+#include "engine/module.h"
+#include "guest/dir.h"
+#include "guest/guest.h"
+#include "guest/policy.h"
+
+struct host_program;
+struct hythe_guest_config;
+
+struct host_program {
+    const struct hythe_guest_config *config; /* borrowed */
+    struct module *module;                   /* owned if owns_module */
+    bool owns_module;
+    struct linked *linked;           /* owned */
+    struct linked_entry *start;      /* owned: _start; NULL without one */
+    struct linked_entry *initialize; /* owned: _initialize; NULL without one */
+
+    struct policy policy;    /* what the tasks' policies share */
+    struct dir_source *dirs; /* owned */
+    size_t dir_count;
+    struct buffer env; /* as a guest has it */
+    uint32_t env_count;
+
+    enum guest_poll_mode poll_mode; /* what the module's imports say of its dialect */
+    uint8_t dialect_flags;
+    bool has_http;
+};
+
+/* Make one of a module that stays as long, and the functions chosen for its imports. 0, or a
+ * negative errno with the reason in `err`. */
+int host_program_of(struct module *module, const struct host_func *const *links,
+                    const struct hythe_guest_config *config, struct host_program **ret_program,
+                    struct error *err);
+
+/* Tell before the start when a memory that the module exports begins larger than `max_memory`
+ * (0: no limit). 0, or -ENOMEM with the reason and the exit code in `err`. */
+int host_program_check_memory(const char *path, const struct module *module, uint64_t max_memory,
+                              struct error *err);
+
+/* Give a fresh guest what the program's configuration grants: policy, hosts, directories from number
+ * `dirs_from` on, environment. 0, or a negative errno with the reason in `err`. */
+int host_program_equip(const struct host_program *program, struct guest *guest, uint32_t dirs_from,
+                       struct error *err);
+
+#endif

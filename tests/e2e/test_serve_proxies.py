@@ -1,0 +1,264 @@
+"""`hythe serve` beside nginx and haproxy: behind them it answers as it does directly, and no request
+that one of them would take apart differently gets past it."""
+import re
+import shutil
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import COMPILE, Program, Reader, ask, dial, free_port, get, post, read_to_end
+
+NGINX = """\
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    upstream hythe {{ server 127.0.0.1:{upstream}; keepalive 4; }}
+    server {{
+        listen 127.0.0.1:{port};
+        client_max_body_size 0;
+        location / {{
+            proxy_pass http://hythe;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+        }}
+        location = /alone {{ return 200 "alone"; }}
+    }}
+}}
+"""
+
+HAPROXY = """\
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 10s
+    timeout server 10s
+    timeout http-request 5s
+frontend front
+    bind 127.0.0.1:{port}
+    default_backend back
+backend back
+    http-reuse always
+    server hythe 127.0.0.1:{upstream}{proxy}
+"""
+
+CONFIG = """
+[[listener]]
+address = "127.0.0.1:{proxy_port}"
+proxy_from = ["127.0.0.1"]
+[[route]]
+path = "/..."
+module = "{module}"
+body = 0
+[[route]]
+path = "/text"
+text = "a text"
+[[route]]
+path = "/alone"
+text = "alone"
+"""
+
+
+def await_port(program, port):
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        assert program.is_running, program.err
+        try:
+            dial(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise AssertionError("the proxy does not listen")
+
+
+def tool(name):
+    path = shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if path is None:
+        pytest.skip(f"{name} is not installed: scripts/deps test")
+    return path
+
+
+@pytest.fixture
+def served(hythe, guest, tmp_path):
+    proxy_port = free_port()
+    config = CONFIG.format(module=guest("cgi_ways"), proxy_port=proxy_port)
+    # Not --listen, which would stand in place of the file's listeners.
+    path = tmp_path / "hythe.toml"
+    path.write_text('[[listener]]\naddress = "127.0.0.1:0"\n' + config, encoding="utf-8")
+    server = hythe.start("serve", path)
+    found = server.wait_for(r"^hythe: serving on http://127\.0\.0\.1:(\d+)$", "err", COMPILE)
+    server.address = ("127.0.0.1", int(found[1]))
+    server.proxy_port = proxy_port
+    return server
+
+
+@pytest.fixture
+def through(hythe, served, tmp_path):
+    """Starts a proxy in front of the server and gives its address."""
+
+    def start(kind):
+        port = free_port()
+        if kind == "nginx":
+            config = tmp_path / "nginx.conf"
+            config.write_text(NGINX.format(folder=tmp_path, port=port, upstream=served.address[1]))
+            argv = [tool("nginx"), "-c", config, "-e", tmp_path / "error.log"]
+        else:
+            is_preface = kind == "haproxy-v2"
+            config = tmp_path / "haproxy.cfg"
+            upstream = served.proxy_port if is_preface else served.address[1]
+            config.write_text(HAPROXY.format(port=port, upstream=upstream,
+                                             proxy=" send-proxy-v2" if is_preface else ""))
+            argv = [tool("haproxy"), "-db", "-f", config]
+        program = Program(argv, env={"PATH": "/usr/sbin:/usr/bin:/bin"})
+        hythe.programs.append(program)
+        await_port(program, port)
+        return "127.0.0.1", port
+
+    return start
+
+
+PROXIES = ["nginx", "haproxy", "haproxy-v2"]
+
+
+@pytest.mark.parametrize("kind", PROXIES)
+def test_answers_are_the_same(served, through, kind):
+    """What a proxy hands on is what the server says directly."""
+    address = through(kind)
+    for request in (b"GET /text HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+                    post("/echo", b"some bytes" * 1000, "Connection: close"),
+                    b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n"
+                    b"Connection: close\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"):
+        direct = ask(served.address, request) if kind != "haproxy-v2" else None
+        proxied = ask(address, request)
+        assert proxied.status == 200
+        if direct is not None:
+            assert (proxied.status, proxied.body) == (direct.status, direct.body)
+
+
+@pytest.mark.parametrize("kind", PROXIES)
+def test_connections_are_reused(through, kind):
+    """Many requests over the proxy's kept connections, with bodies read and unread."""
+    address = through(kind)
+    with dial(address) as peer:
+        reader = Reader(peer)
+        for i in range(50):
+            body = b"x" * (i * 997)
+            peer.sendall(post("/echo", body))
+            assert reader.response().body == body
+            peer.sendall(post("/text", body))
+            assert reader.response().body == b"a text"
+
+
+@pytest.mark.parametrize("kind", PROXIES)
+def test_large_bodies(through, kind):
+    """20 MiB there, and 20 MiB back."""
+    address = through(kind)
+    size = 20 << 20
+    with dial(address) as peer:
+        reader = Reader(peer)
+        peer.sendall(post("/sink", bytes(range(256)) * (size // 256)))
+        assert reader.response().body == f"{size} end\n".encode()
+        peer.sendall(get(f"/size/{size}"))
+        assert len(reader.response().body) == size
+
+
+def test_both_ways_at_once(through):
+    """haproxy, unlike nginx, goes on with the request when the response has begun."""
+    body = bytes(range(256)) * (80 << 10)
+    with dial(through("haproxy")) as peer:
+        sender = threading.Thread(target=peer.sendall, args=(post("/echo", body),))
+        sender.start()
+        assert Reader(peer).response().body == body
+        sender.join()
+
+
+# Requests that two servers could take apart in two ways.
+AMBIGUOUS = {
+    "two lengths": b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    "length and chunks": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "space before colon": b"Content-Length : 5\r\n\r\nhello",
+    "folded": b"X-A: b\r\n c\r\nContent-Length: 0\r\n\r\n",
+    "bare line feed": b"X-A: b\nContent-Length: 5\r\n\r\nhello",
+    "nul": b"X-A: b\x00c\r\n\r\n",
+    "plus": b"Content-Length: +5\r\n\r\nhello",
+    "hexadecimal": b"Content-Length: 0x5\r\n\r\nhello",
+    "xchunked": b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "identity last": b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "chunked twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunk of minus": b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n0\r\n\r\n",
+    "chunk too large": b"Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n",
+    "chunk without end": b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
+    "vertical tab": b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "two hosts": b"Host: other\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_ambiguous_requests_are_refused(served, name):
+    """Each is answered with an error, and what stands behind it is never taken for a request."""
+    smuggled = b"GET /text HTTP/1.1\r\nHost: smuggled\r\n\r\n"
+    with dial(served.address) as peer:
+        peer.sendall(b"POST /text HTTP/1.1\r\nHost: test\r\n" + AMBIGUOUS[name] + smuggled)
+        said = read_to_end(peer)
+    statuses = re.findall(rb"HTTP/1\.1 (\d+)", said)
+    # A body that goes wrong behind a good head may come after the answer.
+    assert len(statuses) == 1
+    if not name.startswith("chunk "):
+        assert statuses[0] in (b"400", b"501")
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
+def test_not_more_lenient(served, through, kind, name):
+    """What nginx or haproxy refuses, hythe refuses."""
+    request = (b"GET /alone HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" + AMBIGUOUS[name])
+
+    def status(address):
+        with dial(address) as peer:
+            peer.sendall(request)
+            try:
+                return int(read_to_end(peer).split(b" ", 2)[1])
+            except (IndexError, OSError):
+                return 400  # closed without a word
+
+    theirs, ours = status(through(kind)), status(served.address)
+    if theirs in (400, 501) and not name.startswith("chunk "):
+        assert ours in (400, 501)
+
+
+def test_preface_names_the_peer(served):
+    """The address in a PROXY preface is the one that guests and logs see; without a preface, on that
+    listener, nothing is answered."""
+    with dial(("127.0.0.1", served.proxy_port)) as peer:
+        peer.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.8 5555 80\r\n"
+                     b"GET /text HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        assert b" 200 " in read_to_end(peer)
+    with dial(("127.0.0.1", served.proxy_port)) as peer:
+        peer.sendall(b"GET /text HTTP/1.1\r\nHost: test\r\n\r\n")
+        try:
+            assert read_to_end(peer) == b""
+        except ConnectionResetError:
+            pass
+
+
+def test_slowhttptest(served):
+    """Debian's slowhttptest in its three ways cannot make the server unavailable."""
+    program = tool("slowhttptest")
+    for mode in ("-H", "-B", "-X"):
+        done = subprocess.run(
+            [program, mode, "-c", "200", "-i", "1", "-r", "200", "-l", "3", "-p", "2", "-u",
+             f"http://127.0.0.1:{served.address[1]}/text"],
+            capture_output=True, text=True, timeout=25, check=False)
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+        assert re.search(r"service available:\s+YES", plain), plain[-2000:]
