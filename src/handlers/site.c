@@ -12,6 +12,7 @@
 #include "handlers/cgi_env.h"
 #include "handlers/internal.h"
 #include "handlers/path.h"
+#include "host/task.h"
 
 enum {
     LOG_LINE_MAX = 4096,
@@ -370,30 +371,27 @@ static int open_root(struct site_route *route, struct error *err)
 
 static bool is_guest(enum serve_kind kind)
 {
-    return kind == SERVE_CGI || kind == SERVE_WAGI || kind == SERVE_WCGI;
+    return kind == SERVE_AUTO || kind == SERVE_CGI || kind == SERVE_WAGI || kind == SERVE_WCGI;
+}
+
+static bool has_guests(const struct serve_config *config)
+{
+    for (uint32_t i = 0; i < config->route_count; i++) {
+        if (is_guest(config->routes[i].kind)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int open_engine(struct site *site, struct error *err)
 {
     const struct serve_config *config = site->options.config;
-    uint64_t memory = 0;
-    bool is_needed = false;
-    for (uint32_t i = 0; i < config->route_count; i++) {
-        const struct serve_route *route = &config->routes[i];
-        if (is_guest(route->kind) || route->kind == SERVE_AUTO) {
-            is_needed = true;
-            memory = route->guest.max_memory > memory ? route->guest.max_memory : memory;
-        }
-    }
     site->engine = site->options.engine;
-    if (!is_needed || site->engine != NULL) {
+    if (!has_guests(config) || site->engine != NULL) {
         return 0;
     }
-    const struct engine_options options = {
-        .pool_instances = config->limits.requests,
-        .pool_memory = memory,
-    };
-    int r = engine_new(&options, &site->own_engine, err);
+    int r = host_engine_new(config->limits.requests, &site->own_engine, err);
     site->engine = site->own_engine;
     return r;
 }

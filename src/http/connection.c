@@ -21,7 +21,7 @@
 enum {
     LINGER_BYTES = 16 << 10, /* with LINGER_READS: a turn */
     LINGER_READS = 16,
-    UNSENT_MAX = 512 << 10, /* bytes that the kernel takes from us before it can send them */
+    UNSENT_MAX = 128 << 10, /* bytes that the kernel takes from us before it can send them */
 };
 
 static void on_stream_ready(struct loop_io *io, unsigned events);

@@ -41,6 +41,8 @@ struct h1_exchange {
 
     struct buffer out; /* to be sent: out.data[out_at..len) */
     size_t out_at;
+    size_t response_at; /* where in `out` the response begins, while nothing of it has left */
+    bool has_left;      /* something of the response has been sent */
     struct buffer held; /* content while the framing is undecided */
     enum h1_framing framing;
     bool keep_alive;

@@ -77,12 +77,15 @@ static int64_t send_now(struct h1_exchange *x, const struct iovec *pieces, int c
     int64_t n = net_stream_write(&x->c->stream, all, used);
     if (n < 0) {
         if (n == -EAGAIN) {
+            /* TLS may have sealed the first bytes: they can only be followed by the rest. */
+            x->has_left = x->has_left || x->c->stream.tls != NULL;
             h1_watch_write(x, false);
             return pending > 0 ? -EAGAIN : 0;
         }
         return n;
     }
     size_t sent = (size_t)n;
+    x->has_left = x->has_left || sent > 0;
     if (sent < pending) {
         x->out_at += sent;
         compact(x);
@@ -237,9 +240,23 @@ static int h1_respond(struct http_transaction *t, const struct http_outbound *ou
         x->out.len = before;
         return r;
     }
+    x->response_at = before;
+    x->has_left = false;
     t->first_ns = loop_clock_ns();
     http_connection_defer(x->c);
     return 0;
+}
+
+static bool h1_take_back(struct http_transaction *t)
+{
+    struct h1_exchange *x = exchange_of(t);
+    if (x->has_left) {
+        return false;
+    }
+    x->out.len = x->response_at;
+    x->held.len = 0;
+    x->framing = FRAMING_UNDECIDED;
+    return true;
 }
 
 static int h1_interim(struct http_transaction *t, const struct http_outbound *outbound)
@@ -492,4 +509,5 @@ const struct http_transaction_ops h1_ops = {
     .flush = h1_flush_op,
     .end = h1_end,
     .break_off = h1_break_off,
+    .take_back = h1_take_back,
 };

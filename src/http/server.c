@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ enum {
     LINGER_MS = 2000,     /* for it to read the last answer */
     DRAIN_QUIET_MS = 500, /* for a request that was on its way when the drain began */
     DRAIN_AGAIN_MS = 50,
+    LOOKED_AT_MAX = 16,
     ACCEPT_RETRY_MS = 100,
     EMFILE_REPORT_S = 10,
 };
@@ -107,18 +109,26 @@ struct span server_date_block(struct http_server *server)
 
 /* -- accepting -------------------------------------------------------------------------------- */
 
-static struct http_connection *oldest_in(const struct deadline_queue *queue)
+/* The one that has waited longest and has no request under way; NULL when there is none among the
+ * first few. */
+static struct http_connection *oldest_in(struct deadline_queue *queue)
 {
-    struct deadline *oldest = deadline_oldest(queue);
-    return oldest != NULL ? container_of(oldest, struct http_connection, deadline) : NULL;
+    struct list *node = queue->waiting.next;
+    for (int i = 0; i < LOOKED_AT_MAX && node != &queue->waiting; i++, node = node->next) {
+        struct http_connection *c = container_of(node, struct http_connection, deadline.node);
+        if (c->phase != PHASE_ACTIVE) {
+            return c;
+        }
+    }
+    return NULL;
 }
 
 /* Close the connection that is missed least: longest lingering, idle, in its head, in its handshake.
  * Those with a request under way stay. */
 static bool make_room(struct http_server *server)
 {
-    const struct deadline_queue *const queues[] = {&server->linger, &server->idle, &server->head,
-                                                   &server->handshake};
+    struct deadline_queue *const queues[] = {&server->linger, &server->idle, &server->head,
+                                             &server->handshake};
     for (size_t i = 0; i < ARRAY_COUNT(queues); i++) {
         struct http_connection *c = oldest_in(queues[i]);
         if (c != NULL) {
@@ -180,6 +190,13 @@ static bool is_out_of_descriptors(int r)
     return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM;
 }
 
+/* Does somebody wait to be accepted? Without descriptors accept fails before it looks. */
+static bool is_awaited(const struct http_listener *listener)
+{
+    struct pollfd waiting = {.fd = listener->options.fd, .events = POLLIN};
+    return poll(&waiting, 1, 0 /* timeout */) > 0;
+}
+
 /* Somebody else who has the listener has shut it down, or the like: asking again at once would give
  * the same. */
 static bool is_no_listener(int r)
@@ -204,6 +221,9 @@ static void accept_some(struct http_listener *listener)
             return;
         }
         bool is_out = is_out_of_descriptors(r);
+        if (is_out && !is_awaited(listener)) {
+            return;
+        }
         if (is_out) {
             report_emfile(server, -r);
         }
@@ -229,19 +249,24 @@ static void on_more(struct loop_deferred *deferred)
     accept_some(container_of(deferred, struct http_listener, more));
 }
 
-int http_server_listen(struct http_server *server, const struct http_listener_options *options)
+int http_server_listen(struct http_server *server, const struct http_listener_options *options,
+                       struct error *err)
 {
+    int r = options->offers_h2 ? h2_prepare(server, err) : 0;
+    if (r < 0) {
+        return r;
+    }
     struct http_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL) {
-        return -ENOMEM;
+        return error_set_errno(err, -ENOMEM, "listening");
     }
     listener->server = server;
     listener->options = *options;
     loop_deferred_init(&listener->more, on_more);
-    int r = loop_io_start(server->loop, &listener->io, options->fd, on_listener_ready);
+    r = loop_io_start(server->loop, &listener->io, options->fd, on_listener_ready);
     if (r < 0) {
         free(listener);
-        return r;
+        return error_set_errno(err, r, "listening");
     }
     if (options->tls != NULL) {
         tls_context_ref(options->tls);

@@ -26,7 +26,7 @@ struct http_server;
 struct proxy_sources;
 struct tls_context;
 
-struct http_timeouts { /* nanoseconds; 0: none */
+struct http_timeouts {  /* nanoseconds; 0: none */
     uint64_t tls_ns;    /* the handshake, and the PROXY preface before it */
     uint64_t header_ns; /* from accept or the first byte of a request to the end of its head */
     uint64_t body_ns;   /* between two reads of a body that the handler waits for */
@@ -34,36 +34,36 @@ struct http_timeouts { /* nanoseconds; 0: none */
     uint64_t idle_ns;   /* between requests */
 };
 
-struct http_limits { /* 0: none, where a comment does not say otherwise */
-    uint32_t head_max;   /* bytes of a request line and its headers; never 0 */
-    uint32_t target_max; /* bytes; never 0 */
-    uint32_t header_max; /* header lines; never 0 */
+struct http_limits {      /* 0: none, where a comment does not say otherwise */
+    uint32_t head_max;    /* bytes of a request line and its headers; never 0 */
+    uint32_t target_max;  /* bytes; never 0 */
+    uint32_t header_max;  /* header lines; never 0 */
     uint32_t connections; /* at this limit the one longest idle, or else longest inside its head or
                            * handshake, gives way to a new one; never 0 */
     uint32_t connections_per_address;
-    uint32_t requests;      /* in flight; past it: 503 */
+    uint32_t requests; /* in flight; past it: 503 */
     uint32_t requests_per_connection;
     uint32_t http2_streams; /* at a time on one connection; never 0 */
 };
 
 /* Why a transaction ended. */
 enum http_outcome {
-    HTTP_ANSWERED,   /* the whole response has been sent */
-    HTTP_FAILED,     /* the handler gave up after its head had been sent */
-    HTTP_REFUSED,    /* answered by the front itself: the request was bad or too much */
+    HTTP_ANSWERED, /* the whole response has been sent */
+    HTTP_FAILED,   /* the handler gave up after its head had been sent */
+    HTTP_REFUSED,  /* answered by the front itself: the request was bad or too much */
     HTTP_PEER_LEFT,
     HTTP_BODY_TIMEOUT,
     HTTP_WRITE_TIMEOUT,
-    HTTP_DRAINED,    /* the server ended first */
+    HTTP_DRAINED, /* the server ended first */
 };
 
 struct http_report {
-    uint16_t status;     /* sent, or 0 when none was */
+    uint16_t status; /* sent, or 0 when none was */
     enum http_outcome outcome;
-    uint64_t body_in;    /* bytes of content read from the peer */
-    uint64_t body_out;   /* bytes of content sent */
-    uint64_t begin_ns;   /* when the head was complete, CLOCK_MONOTONIC */
-    uint64_t first_ns;   /* when the response's head was sent; 0: never */
+    uint64_t body_in;  /* bytes of content read from the peer */
+    uint64_t body_out; /* bytes of content sent */
+    uint64_t begin_ns; /* when the head was complete, CLOCK_MONOTONIC */
+    uint64_t first_ns; /* when the response's head was sent; 0: never */
     uint64_t end_ns;
 };
 
@@ -75,10 +75,10 @@ struct http_counts {
     uint32_t idle;
     uint32_t requests; /* in flight */
     uint64_t accepted;
-    uint64_t gave_way;      /* closed for a new one at the limit */
+    uint64_t gave_way;        /* closed for a new one at the limit */
     uint64_t refused_address; /* past connections_per_address */
-    uint64_t timed_out[5];  /* in the order of struct http_timeouts */
-    uint64_t bad_requests;  /* answered with a 4xx or 5xx of the front */
+    uint64_t timed_out[5];    /* in the order of struct http_timeouts */
+    uint64_t bad_requests;    /* answered with a 4xx or 5xx of the front */
     uint64_t tls_failures;
 };
 
@@ -115,8 +115,9 @@ struct http_listener_options {
     const void *proxy_context; /* borrowed */
 };
 
-/* Begin to accept. 0 or a negative errno. */
-int http_server_listen(struct http_server *server, const struct http_listener_options *options);
+/* Begin to accept. 0, or a negative errno with the reason in `err`. */
+int http_server_listen(struct http_server *server, const struct http_listener_options *options,
+                       struct error *err);
 
 /* Use another certificate for connections that are accepted from now on: replaces the context of
  * all listeners that have one. */

@@ -250,6 +250,11 @@ void http_transaction_fail(struct http_transaction *t, uint16_t status, uint32_t
     if (t->is_over) {
         return;
     }
+    if (t->status != 0 && t->ops->take_back != NULL && t->ops->take_back(t)) {
+        t->status = 0; /* the peer gets an honest answer instead of half of one */
+        t->body_out = 0;
+        t->first_ns = 0;
+    }
     if (t->status == 0) {
         page_answer(t, status < 400 || status > 599 ? 500 : status, retry_after_s);
         return;

@@ -39,10 +39,10 @@ struct http_inbound {
     const struct http_header *headers;
     uint32_t header_count;
     bool has_body;
-    int64_t content_length;     /* HTTP_LENGTH_UNKNOWN: chunked, or HTTP/2 without one */
-    struct net_address peer;    /* from the PROXY preface where there was one */
+    int64_t content_length;  /* HTTP_LENGTH_UNKNOWN: chunked, or HTTP/2 without one */
+    struct net_address peer; /* from the PROXY preface where there was one */
     struct net_address local;
-    struct tls_session *tls;    /* borrowed; NULL: plain */
+    struct tls_session *tls; /* borrowed; NULL: plain */
 };
 
 /* How an attached handler is told. All are called from the loop and must be there. */
@@ -85,7 +85,7 @@ uint32_t http_transaction_trailers(struct http_transaction *transaction,
 /* What the response's head holds. Names in any case. The front adds Date, Server, framing and
  * Connection; a handler's own framing and hop-by-hop headers are left out. */
 struct http_outbound {
-    uint16_t status; /* 200 to 599 */
+    uint16_t status;                   /* 200 to 599 */
     const struct http_header *headers; /* copied */
     uint32_t header_count;
     int64_t length; /* of the content in bytes, or HTTP_LENGTH_UNKNOWN. With HEAD and 304 it is what
@@ -120,7 +120,7 @@ void http_transaction_end(struct http_transaction *transaction, const struct htt
 void http_transaction_respond_all(struct http_transaction *transaction,
                                   const struct http_outbound *outbound, struct span content);
 
-/* Give up: before respond with a small page of the front's own, as HTML, JSON or text by what the
+/* Give up: before anything of a response has left with a small page of the front's own, as HTML, JSON or text by what the
  * peer accepts, with `status` and the request's id; after it by breaking the response off.
  * `retry_after_s` is told when not 0. */
 void http_transaction_fail(struct http_transaction *transaction, uint16_t status,

@@ -189,8 +189,7 @@ static int prepare(struct admin *admin, const struct admin_options *options, str
     r = make_server(admin, err);
     if (r == 0) {
         struct http_listener_options listener = {.fd = options->listener_fd};
-        r = http_server_listen(admin->server, &listener);
-        (void)(r < 0 ? error_set_errno(err, r, "the admin listener") : 0);
+        r = http_server_listen(admin->server, &listener, err);
     }
     if (r == 0) {
         r = sandbox_apply(&sandbox, text, err);

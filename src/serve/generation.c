@@ -36,6 +36,7 @@ enum {
     LINES_MAX = 64,
     ROUTES_MAX = 65536,
     WORKERS_MAX = 4096,
+    ADMIN_MODE = 0660, /* of its Unix socket */
 };
 
 static void on_loader_message(struct child *child, struct control_message *message);
@@ -126,6 +127,10 @@ static int open_sockets(struct generation *generation, struct error *err)
     }
     while (r == 0 && (passed = next_inherited(generation)) != NULL) {
         r = take_socket(generation, passed->address, 0, err);
+    }
+    if (r == 0 && config->admin != NULL) {
+        r = sockets_take(generation->options.sockets, config->admin, ADMIN_MODE,
+                         generation->options.number, &generation->admin, err);
     }
     return r;
 }
@@ -325,6 +330,8 @@ static void release_sockets(struct generation *generation)
         sockets_release(generation->sockets[i]);
     }
     generation->socket_count = 0;
+    sockets_release(generation->admin);
+    generation->admin = NULL;
 }
 
 static void close_if_all_have(struct generation *generation)
@@ -485,6 +492,17 @@ void generation_kill(struct generation *generation)
 {
     generation->state = GENERATION_DRAINING;
     signal_all(generation, SIGKILL);
+}
+
+uint32_t generation_list_pids(const struct generation *generation, pid_t *to, uint32_t max)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < generation->seat_count && count < max; i++) {
+        if (generation->seats[i].child.pid > 0) {
+            to[count++] = generation->seats[i].child.pid;
+        }
+    }
+    return count;
 }
 
 static void set_worker_options(struct generation *generation)

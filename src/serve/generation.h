@@ -60,7 +60,8 @@ struct generation {
     struct serve_socket **sockets; /* owned array of references */
     int *fds;                      /* owned, of the sockets */
     uint32_t socket_count;
-    int log_fd; /* owned; -1: none */
+    struct serve_socket *admin; /* reference; NULL: none */
+    int log_fd;                 /* owned; -1: none */
     struct strings routes;
     uint32_t *rows;       /* owned: of the board, by route */
     struct strings lines; /* what guests said while they were loaded */
@@ -92,6 +93,9 @@ void generation_drain(struct generation *generation);
 
 /* End at once; on_gone follows. */
 void generation_kill(struct generation *generation);
+
+/* Write the pids of its workers; returns their number. */
+uint32_t generation_list_pids(const struct generation *generation, pid_t *to, uint32_t max);
 
 /* Open the access log anew, and tell the workers. 0, or a negative errno with the reason in `err`. */
 int generation_reopen_log(struct generation *generation, struct error *err);

@@ -8,7 +8,10 @@
  *   4. SIGTERM or SIGINT: all drain; when the last worker has ended, so does the master, with 0
  *
  * Failure modes: the first generation fails: the master ends with its reason. A later one fails: the
- * reason is said, and the one that serves goes on. A second SIGTERM or SIGINT kills the workers. */
+ * reason is said, and the one that serves goes on. A second SIGTERM or SIGINT kills the workers.
+ *
+ * SIGUSR2: another program takes this one's place (succession.h). Its first generation is then to the
+ * workers it found what a reload's is to those before. */
 #include "serve/master.h"
 
 #include <errno.h>
@@ -21,12 +24,16 @@
 #include "base/container.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "hythe/version.h"
 #include "loop/loop.h"
 #include "net/address.h"
+#include "serve/admin_seat.h"
 #include "serve/board.h"
 #include "serve/generation.h"
 #include "serve/notify.h"
 #include "serve/sockets.h"
+#include "serve/succession.h"
+#include "serve/watch.h"
 
 enum { SLOTS_MIN = 64, SLOTS_PER_PROCESSOR = 4 };
 
@@ -35,6 +42,7 @@ enum master_signal {
     ON_INTERRUPT,
     ON_HANGUP,
     ON_REOPEN,
+    ON_UPGRADE,
     SIGNAL_COUNT,
 };
 
@@ -48,6 +56,9 @@ struct master {
     struct list old;         /* draining */
     struct list gone;        /* to be freed */
     struct loop_deferred tidy;
+    struct admin_seat admin;
+    struct watch watch;
+    struct succession succession;
     struct loop_signal signals[SIGNAL_COUNT];
     uint32_t number;   /* of the newest generation */
     bool wants_reload; /* once the one under way is done */
@@ -104,6 +115,37 @@ static void set_state(struct master *master, enum board_state state)
     board_set(&master->board.head->state, state);
 }
 
+/* It is the first one of this program: say so, and where. */
+static void begin_serving(struct master *master, const struct generation *generation)
+{
+    char text[NET_ADDRESS_TEXT_MAX];
+    if (master->succession.alive == 0) {
+        say_addresses(generation);
+    } else {
+        log_line("upgraded: hythe %s serves", HYTHE_VERSION);
+        succession_signal_elders(&master->succession, SIGTERM);
+    }
+    if (generation->admin != NULL) {
+        const char *address = sockets_text(generation->admin, text);
+        bool is_unix = strncmp(address, "unix:", 5) == 0;
+        log_line("status on %s%s", is_unix ? "" : "http://", address);
+    }
+    log_line("workers run with: %s", generation->sandbox);
+}
+
+static void set_watch(struct master *master, const struct generation *generation)
+{
+    int r = 0;
+    if (generation->config.watch) {
+        r = watch_set(&master->watch, &generation->config);
+    } else {
+        watch_done(&master->watch);
+    }
+    if (r < 0) {
+        log_line("changes of files are not noticed: %s", strerror(-r));
+    }
+}
+
 static void on_ready(void *context, struct generation *generation)
 {
     struct master *master = context;
@@ -113,14 +155,15 @@ static void on_ready(void *context, struct generation *generation)
     }
     master->serving = generation;
     master->next = NULL;
-    if (before == NULL) {
-        say_addresses(generation);
-    }
     board_set(&master->board.head->generation, generation->options.number);
-    generation_go(generation);
     if (before == NULL) {
-        log_line("workers run with: %s", generation->sandbox);
-    } else {
+        begin_serving(master, generation);
+    }
+    generation_go(generation);
+    admin_seat_set(&master->admin, generation->admin != NULL ? sockets_fd(generation->admin) : -1,
+                   &generation->config);
+    set_watch(master, generation);
+    if (before != NULL) {
         list_append(&master->old, &before->node);
         generation_drain(before);
         board_add(&master->board.head->reloads, 1);
@@ -135,7 +178,7 @@ static void on_failed(void *context, struct generation *generation, const struct
 {
     struct master *master = context;
     (void)generation;
-    if (master->serving == NULL) {
+    if (master->serving == NULL && master->succession.alive == 0) {
         master->err = *err;
         master->has_ended = true;
     } else if (master->ending_by == 0) {
@@ -158,6 +201,15 @@ static void on_gone(void *context, struct generation *generation)
     loop_defer(master->loop, &master->tidy);
 }
 
+static void on_elders_gone(void *context)
+{
+    struct master *master = context;
+    if (master->serving != NULL) {
+        sockets_drop_unused(&master->sockets);
+    }
+    loop_defer(master->loop, &master->tidy);
+}
+
 /* Generations are freed here and not in their own callbacks. */
 static void on_tidy(struct loop_deferred *deferred)
 {
@@ -171,17 +223,19 @@ static void on_tidy(struct loop_deferred *deferred)
         master->next = NULL;
     }
     if (master->ending_by != 0) {
-        master->has_ended =
-            master->serving == NULL && master->next == NULL && list_empty(&master->old);
+        master->has_ended = master->serving == NULL && master->next == NULL &&
+                            list_empty(&master->old) && master->succession.alive == 0;
     } else if (master->next == NULL && master->wants_reload) {
         reload(master);
+    } else if (master->next == NULL && master->serving == NULL && master->succession.alive == 0) {
+        master->has_ended = true; /* the workers of the program before went, and no new ones came */
     }
 }
 
 static void reload(struct master *master)
 {
     struct error err = {0};
-    master->wants_reload = master->next != NULL || master->serving == NULL;
+    master->wants_reload = master->next != NULL;
     if (master->wants_reload || master->ending_by != 0) {
         return; /* on_tidy comes back to it */
     }
@@ -202,6 +256,7 @@ static void end(struct master *master, int signo)
     if (!is_second) {
         (void)notify_send("STOPPING=1"); /* as above */
     }
+    succession_signal_elders(&master->succession, is_second ? SIGKILL : SIGTERM);
     if (master->serving != NULL) {
         (is_second ? generation_kill : generation_drain)(master->serving);
     }
@@ -246,14 +301,43 @@ static void on_reopen(struct loop_signal *signal)
     }
 }
 
+static uint32_t list_pids(void *context, pid_t *to, uint32_t max)
+{
+    struct master *master = context;
+    uint32_t count = generation_list_pids(master->serving, to, max);
+    for (struct list *node = master->old.next; node != &master->old; node = node->next) {
+        count += generation_list_pids(container_of(node, struct generation, node), to + count,
+                                      max - count);
+    }
+    if (master->admin.child.pid > 0 && count < max) {
+        to[count++] = master->admin.child.pid;
+    }
+    return count;
+}
+
+static void on_upgrade(struct loop_signal *signal)
+{
+    struct master *master = container_of(signal, struct master, signals[ON_UPGRADE]);
+    if (master->serving == NULL || master->next != NULL || master->ending_by != 0) {
+        log_line("not upgraded: a start, a reload or the end is under way");
+        return;
+    }
+    succession_begin(&master->succession);
+}
+
+static void on_change(void *context)
+{
+    log_line("files have changed");
+    reload(context);
+}
+
 static const struct {
     int signo;
     loop_signal_fn *on_signal;
 } signal_table[SIGNAL_COUNT] = {
-    [ON_TERMINATE] = {SIGTERM, on_terminate},
-    [ON_INTERRUPT] = {SIGINT, on_interrupt},
-    [ON_HANGUP] = {SIGHUP, on_hangup},
-    [ON_REOPEN] = {SIGUSR1, on_reopen},
+    [ON_TERMINATE] = {SIGTERM, on_terminate}, [ON_INTERRUPT] = {SIGINT, on_interrupt},
+    [ON_HANGUP] = {SIGHUP, on_hangup},        [ON_REOPEN] = {SIGUSR1, on_reopen},
+    [ON_UPGRADE] = {SIGUSR2, on_upgrade},
 };
 
 /* -- the whole -------------------------------------------------------------------------------- */
@@ -268,6 +352,13 @@ static void raise_file_limit(void)
     }
 }
 
+/* A log's reader that has gone ends no server. */
+static void ignore_broken_pipes(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* the number is valid */
+}
+
 static uint32_t slots_wanted(const struct hythe_server_config *config)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -276,6 +367,33 @@ static uint32_t slots_wanted(const struct hythe_server_config *config)
         workers = (uint32_t)processors;
     }
     return workers > SLOTS_MIN / SLOTS_PER_PROCESSOR ? workers * SLOTS_PER_PROCESSOR : SLOTS_MIN;
+}
+
+/* What the program before this one has left, if there was one. 0 or a negative errno. */
+static int take_over(struct master *master, struct error *err)
+{
+    int r = succession_init(&master->succession, err);
+    if (r == 0) {
+        r = succession_adopt(&master->succession, err);
+    }
+    if (r == 1) {
+        master->number = (uint32_t)board_get(&master->board.head->generation);
+    }
+    return r < 0 ? r : 0;
+}
+
+static void begin_parts(struct master *master)
+{
+    admin_seat_init(&master->admin, master->loop, &master->board);
+    master->watch.loop = master->loop;
+    master->watch.context = master;
+    master->watch.on_change = on_change;
+    master->succession.loop = master->loop;
+    master->succession.board = &master->board;
+    master->succession.sockets = &master->sockets;
+    master->succession.context = master;
+    master->succession.list_pids = list_pids;
+    master->succession.on_elders_gone = on_elders_gone;
 }
 
 static int prepare(struct master *master, struct error *err)
@@ -291,12 +409,27 @@ static int prepare(struct master *master, struct error *err)
     if (r < 0) {
         return error_set_errno(err, r, "preparing the server");
     }
+    begin_parts(master);
     r = sockets_inherit(&master->sockets, err);
-    return r == 0 ? make_next(master, err) : r;
+    if (r == 0) {
+        r = take_over(master, err);
+    }
+    if (r == 0) {
+        r = make_next(master, err);
+    }
+    if (r < 0 && master->succession.alive > 0) {
+        log_line("%s", err->text);
+        log_line("what the program before has started goes on; SIGHUP tries again");
+        r = 0;
+    }
+    return r;
 }
 
 static void master_done(struct master *master)
 {
+    admin_seat_done(&master->admin);
+    watch_done(&master->watch);
+    succession_done(&master->succession);
     while (!list_empty(&master->old)) {
         generation_free(container_of(master->old.next, struct generation, node));
     }
@@ -324,6 +457,7 @@ int master_run(const struct hythe_server_config *config, struct error *err)
     sockets_init(&master.sockets);
     loop_deferred_init(&master.tidy, on_tidy);
     raise_file_limit();
+    ignore_broken_pipes();
     int r = prepare(&master, err);
     while (r == 0 && !master.has_ended) {
         r = loop_turn(master.loop, LOOP_NEVER);

@@ -196,8 +196,8 @@ static void put_connections(struct writing *w)
 {
     static const char *const states[BOARD_CONNECTIONS] = {"handshake", "head", "active", "idle"};
     static const char *const phases[BOARD_TIMEOUTS] = {"tls", "header", "body", "write", "idle"};
-    static const char *const rules[BOARD_REFUSALS] = {"allow-http", "allow-connect", "allow-listen",
-                                                      "resolve", "other"};
+    static const char *const rules[BOARD_REFUSALS] = {"resolve", "allow-http", "allow-connect",
+                                                      "allow-listen", "other"};
     static const char *const outcomes[BOARD_OUTCOMES] = {
         "answered",     "failed",        "refused",     "peer_left",
         "body_timeout", "write_timeout", "server_ended"};

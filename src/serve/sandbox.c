@@ -119,10 +119,39 @@ static size_t granted(const struct sandbox_options *options)
     return count;
 }
 
-static void restrict_files(const struct sandbox_options *options, char *text)
+/* What has been prepared. */
+struct preparation {
+    int landlock; /* ABI, or a negative errno */
+    int ruleset;  /* owned; -1: none */
+    struct error seccomp;
+};
+
+/* Libraries and paths are opened as whoever we are now, and before anything is closed. */
+static void prepare(const struct sandbox_options *options, struct preparation *preparation)
+{
+    *preparation = (struct preparation){.ruleset = -1};
+    if (!options->is_off) {
+        preparation->landlock = sandbox_prepare_landlock(options, &preparation->ruleset);
+        (void)sandbox_open_seccomp(&preparation->seccomp); /* restrict_calls tells */
+    }
+}
+
+static void preparation_done(struct preparation *preparation)
+{
+    if (preparation->ruleset >= 0) {
+        (void)close(preparation->ruleset); /* it has been entered, or never will be */
+    }
+}
+
+static void restrict_files(const struct sandbox_options *options,
+                           const struct preparation *preparation, char *text)
 {
     char words[128];
-    int r = sandbox_landlock(options);
+    int r = preparation->landlock;
+    if (r >= 0) {
+        int entered = sandbox_enter_landlock(preparation->ruleset);
+        r = entered < 0 ? entered : r;
+    }
     if (r >= 0) {
         size_t count = granted(options);
         say(text, "Landlock ABI %d (%zu %s)", r, count, count == 1 ? "directory" : "directories");
@@ -144,31 +173,37 @@ static void restrict_calls(const struct sandbox_options *options, char *text, st
     }
 }
 
-int sandbox_apply(const struct sandbox_options *options, char *ret_text, struct error *err)
+static void confine(const struct sandbox_options *options, struct preparation *preparation,
+                    char *text)
 {
-    ret_text[0] = '\0';
-    if (options->user != NULL) {
-        int r = sandbox_change_user(options->user, options->group, err);
-        if (r < 0) {
-            return r;
-        }
-        say(ret_text, "user %s", options->user);
-    }
-    if (options->is_off) {
-        say(ret_text, "no sandbox (no_sandbox)");
-        return 0;
-    }
+    char words[128];
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
-        say(ret_text, "no new privileges");
+        say(text, "no new privileges");
     }
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* cannot fail: no other process looks into this */
     int r = sandbox_drop_capabilities();
     if (r < 0) {
-        say(ret_text, "capabilities kept (%s)", strerror(-r));
+        say(text, "capabilities kept (%s)", strerror_r(-r, words, sizeof words));
     }
-    struct error seccomp = {0};
-    (void)sandbox_open_seccomp(&seccomp); /* restrict_calls tells */
-    restrict_files(options, ret_text);
-    restrict_calls(options, ret_text, &seccomp);
-    return 0;
+    restrict_files(options, preparation, text);
+    restrict_calls(options, text, &preparation->seccomp);
+}
+
+int sandbox_apply(const struct sandbox_options *options, char *ret_text, struct error *err)
+{
+    struct preparation preparation;
+    int r = 0;
+    ret_text[0] = '\0';
+    prepare(options, &preparation);
+    if (options->user != NULL) {
+        r = sandbox_change_user(options->user, options->group, err);
+        say(ret_text, "user %s", options->user);
+    }
+    if (r == 0 && options->is_off) {
+        say(ret_text, "no sandbox (sandbox = false)");
+    } else if (r == 0) {
+        confine(options, &preparation, ret_text);
+    }
+    preparation_done(&preparation);
+    return r;
 }

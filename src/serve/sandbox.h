@@ -63,9 +63,11 @@ int sandbox_change_user(const char *user, const char *group, struct error *err);
 /* Forget all capabilities. 0 or a negative errno. */
 int sandbox_drop_capabilities(void);
 
-/* Let Landlock allow only those paths. The ABI version, or a negative errno: -ENOSYS or -EOPNOTSUPP
- * when the kernel has none. */
-int sandbox_landlock(const struct sandbox_options *options);
+/* Make Landlock's rules, while the paths can be opened: before the user changes. The ABI version and
+ * in `ret_ruleset` a descriptor, or a negative errno: -ENOSYS or -EOPNOTSUPP when the kernel has no
+ * Landlock. Entering them needs no new privileges to be possible. */
+int sandbox_prepare_landlock(const struct sandbox_options *options, int *ret_ruleset);
+int sandbox_enter_landlock(int ruleset);
 
 /* Open what sandbox_seccomp needs, while libraries can be opened. 0, or a negative errno with the
  * reason in `err`. */

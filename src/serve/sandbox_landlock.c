@@ -79,7 +79,7 @@ static size_t ruleset_size(long abi)
                             : sizeof(uint64_t);
 }
 
-int sandbox_landlock(const struct sandbox_options *options)
+int sandbox_prepare_landlock(const struct sandbox_options *options, int *ret_ruleset)
 {
     long abi = syscall(CREATE_RULESET, NULL, (size_t)0, CREATE_RULESET_VERSION);
     if (abi < 0) {
@@ -101,9 +101,15 @@ int sandbox_landlock(const struct sandbox_options *options)
     for (size_t i = 0; i < options->path_count && r == 0; i++) {
         r = allow_path(ruleset, &options->paths[i], attributes.fs);
     }
-    if (r == 0 && syscall(RESTRICT_SELF, ruleset, 0) < 0) {
-        r = -errno;
+    if (r < 0) {
+        (void)close(ruleset); /* of no use */
+        return r;
     }
-    (void)close(ruleset); /* it has been taken over */
-    return r < 0 ? r : (int)abi;
+    *ret_ruleset = ruleset;
+    return (int)abi;
+}
+
+int sandbox_enter_landlock(int ruleset)
+{
+    return syscall(RESTRICT_SELF, ruleset, 0) < 0 ? -errno : 0;
 }

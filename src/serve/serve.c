@@ -13,6 +13,7 @@
 #include "serve/master.h"
 #include "serve/sandbox.h"
 #include "serve/server_config.h"
+#include "serve/upgrade.h"
 
 enum { CHECK_TEXT_MAX = 16 << 20 };
 
@@ -90,9 +91,21 @@ int hythe_serve_check(const hythe_server_config *config, char **ret_text, hythe_
     return 0;
 }
 
+/* The program that runs asks whether this one could take its place. */
+static int check_for_upgrade(const hythe_server_config *config, hythe_error **ret_error)
+{
+    char *text = NULL;
+    int r = hythe_serve_check(config, &text, ret_error);
+    free(text);
+    return r;
+}
+
 int hythe_serve(const hythe_server_config *config, hythe_error **ret_error)
 {
     struct error err = {0};
+    if (upgrade_is_check()) {
+        return check_for_upgrade(config, ret_error);
+    }
     int r = master_run(config, &err);
     if (r < 0) {
         (void)host_error_give(&err, ret_error); /* as above */

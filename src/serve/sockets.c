@@ -123,6 +123,18 @@ static const char *address_text(const struct net_address *address, char *text)
     return net_address_print(address, text);
 }
 
+void sockets_drop_unused(struct sockets *sockets)
+{
+    struct list *node = sockets->all.next;
+    while (node != &sockets->all) {
+        struct serve_socket *socket = container_of(node, struct serve_socket, node);
+        node = node->next;
+        if (socket->users == 0) {
+            socket_free(socket);
+        }
+    }
+}
+
 static void keep(struct serve_socket *socket)
 {
     socket->is_inherited = true;

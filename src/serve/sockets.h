@@ -42,6 +42,9 @@ int sockets_inherit(struct sockets *sockets, struct error *err);
 /* Take over one from the program that was here before. 0 or a negative errno; then it is closed. */
 int sockets_adopt(struct sockets *sockets, const char *address, int fd, bool is_inherited);
 
+/* Close those that were taken over and that no generation has taken. */
+void sockets_drop_unused(struct sockets *sockets);
+
 int sockets_fd(const struct serve_socket *socket);
 
 /* Its address with the real port, as "127.0.0.1:8080". `text` takes NET_ADDRESS_TEXT_MAX bytes. */

@@ -71,14 +71,15 @@ static void on_drained(void *context);
 /* Refusals of the policy come as lines that name the flag which would allow it. */
 static void count_refusal(struct worker *worker, const char *line)
 {
-    static const char *const flags[BOARD_REFUSED_OTHER] = {
-        [BOARD_REFUSED_HTTP] = "--allow-http",
-        [BOARD_REFUSED_CONNECT] = "--allow-connect",
-        [BOARD_REFUSED_LISTEN] = "--allow-listen",
-        [BOARD_REFUSED_RESOLVE] = "--net",
+    static const char *const words[BOARD_REFUSALS] = {
+        [BOARD_REFUSED_RESOLVE] = "refused: look up ",
+        [BOARD_REFUSED_HTTP] = "; to allow it: --allow-http",
+        [BOARD_REFUSED_CONNECT] = "; to allow it: --allow-connect",
+        [BOARD_REFUSED_LISTEN] = "; to allow it: --allow-listen",
+        [BOARD_REFUSED_OTHER] = "; to allow it: ",
     };
-    for (size_t i = 0; i < ARRAY_COUNT(flags); i++) {
-        if (strstr(line, flags[i]) != NULL) {
+    for (size_t i = 0; i < BOARD_REFUSALS && strstr(line, "refused: ") != NULL; i++) {
+        if (strstr(line, words[i]) != NULL) {
             board_add(&worker->slot->totals.refusals[i], 1);
             return;
         }
@@ -396,15 +397,16 @@ static void accept_peers(struct worker *worker)
             .sends_proxy = front->sources != NULL ? front_sends_proxy : NULL,
             .proxy_context = front->sources,
         };
-        int r = http_server_listen(worker->server, &listener);
-        if (r < 0) {
-            log_line("worker %u cannot accept: %s", options->number, strerror(-r));
+        struct error err = {0};
+        if (http_server_listen(worker->server, &listener, &err) < 0) {
+            log_line("worker %u cannot accept: %s", options->number, err.text);
             worker->has_ended = true; /* the master starts another one */
             return;
         }
     }
-    set_gauges(worker);
-    (void)loop_timer_start(worker->loop, &worker->gauges, loop_clock_ns() + GAUGES_NS, on_gauges);
+    if (options->config->admin != NULL) {
+        on_gauges(&worker->gauges); /* otherwise nobody looks */
+    }
 }
 
 static void take_message(struct worker *worker, const struct control_message *message)

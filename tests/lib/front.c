@@ -314,6 +314,12 @@ static void tell_head(struct http_transaction *t)
     answer(t, 200, text);
 }
 
+/* Small pieces are taken whole, or not at all for want of memory. */
+static bool write_small(struct http_transaction *t, const char *text)
+{
+    return http_transaction_write(t, text, strlen(text)) == (int64_t)strlen(text);
+}
+
 static void send_trailers(struct http_transaction *t)
 {
     const struct http_header trailers[] = {{span_of("X-Sum"), span_of("42")},
@@ -321,18 +327,39 @@ static void send_trailers(struct http_transaction *t)
                                            {span_of("Transfer-Encoding"), span_of("chunked")},
                                            {span_of("Set-Cookie"), span_of("a=b")},
                                            {span_of("X-Empty"), span_of("")}};
-    if (begin(t, HTTP_LENGTH_UNKNOWN) == 0) {
-        (void)http_transaction_write(t, "body", 4); /* small pieces are taken */
+    if (begin(t, HTTP_LENGTH_UNKNOWN) == 0 && write_small(t, "body")) {
+        http_transaction_end(t, trailers, ARRAY_COUNT(trailers));
+    } else {
+        http_transaction_fail(t, 502, 0);
     }
-    http_transaction_end(t, trailers, ARRAY_COUNT(trailers));
+}
+
+/* A head of about so many bytes, so that what comes behind it has to grow the buffer. */
+static void pad(struct http_transaction *t, uint64_t number)
+{
+    char text[1000];
+    memset(text, 'y', sizeof text);
+    size_t len = number < sizeof text ? (size_t)number : sizeof text;
+    const struct http_header header = {span_of("X-Pad"), {(const uint8_t *)text, len}};
+    const struct http_header trailer = {span_of("X-Sum"), span_of("42")};
+    const struct http_outbound outbound = {
+        .status = 200, .headers = &header, .header_count = 1, .length = HTTP_LENGTH_UNKNOWN};
+    if (http_transaction_respond(t, &outbound) < 0 || !write_small(t, "small")) {
+        http_transaction_fail(t, 502, 0);
+        return;
+    }
+    for (int i = 0; number % 2 == 1 && i < 40; i++) {
+        if (http_transaction_write(t, text, sizeof text) != sizeof text) {
+            http_transaction_fail(t, 502, 0);
+            return;
+        }
+    }
+    http_transaction_end(t, &trailer, number % 4 < 2);
 }
 
 static void break_off(struct http_transaction *t, bool is_sent)
 {
-    if (begin(t, HTTP_LENGTH_UNKNOWN) == 0) {
-        (void)http_transaction_write(t, "begun", 5); /* small pieces are taken */
-    }
-    if (is_sent) {
+    if (begin(t, HTTP_LENGTH_UNKNOWN) == 0 && write_small(t, "begun") && is_sent) {
         http_transaction_flush(t);
     }
     http_transaction_fail(t, 502, 0);
@@ -402,10 +429,11 @@ static bool answer_at_once(struct http_transaction *t, struct span path, uint64_
     if (span_is(path, "/hello")) {
         answer(t, 200, "hello\n");
     } else if (span_is(path, "/small")) {
-        if (begin(t, HTTP_LENGTH_UNKNOWN) == 0 && http_transaction_write(t, "sma", 3) == 3) {
-            (void)http_transaction_write(t, "ll", 2); /* small pieces are taken */
+        if (begin(t, HTTP_LENGTH_UNKNOWN) == 0 && write_small(t, "sma") && write_small(t, "ll")) {
+            http_transaction_end(t, NULL, 0);
+        } else {
+            http_transaction_fail(t, 502, 0);
         }
-        http_transaction_end(t, NULL, 0);
     } else if (span_is(path, "/head") || span_is(path, "*")) {
         tell_head(t);
     } else if (span_is(path, "/status")) {
@@ -418,6 +446,8 @@ static bool answer_at_once(struct http_transaction *t, struct span path, uint64_
         http_transaction_fail(t, (uint16_t)number, number == 503 ? 7 : 0);
     } else if (span_is(path, "/trailers")) {
         send_trailers(t);
+    } else if (span_is(path, "/padded")) {
+        pad(t, number);
     } else if (span_is(path, "/interim")) {
         hint(t);
     } else if (span_is(path, "/bad-header")) {
@@ -567,7 +597,7 @@ void front_open(struct front *front, const struct http_server_options *options)
     assert_int_equal(getsockname(front->fd, (struct sockaddr *)&address, &len), 0);
     front->port = ntohs(address.sin_port);
     const struct http_listener_options listener = {.fd = front->fd};
-    assert_int_equal(http_server_listen(front->server, &listener), 0);
+    assert_int_equal(http_server_listen(front->server, &listener, NULL), 0);
 }
 
 void front_free_server(struct front *front)

@@ -19,6 +19,7 @@
  *     /break /break-early the response breaks off behind "begun", sent or not
  *     /fail/N             the front's page, with Retry-After when N is 503
  *     /trailers           "body" with trailers, some of them forbidden
+ *     /padded/N           a head with a header of N bytes; chunks for odd N, trailers for some
  *     /interim            103, then as /hello
  *     /bad-header         tries a header with CRLF in it, then fails with 502
  *     /own-framing        tries to say framing and Connection itself

@@ -343,7 +343,7 @@ void h2_front_begin(struct h2_front *front)
     front->port = ntohs(address.sin_port);
     assert_int_equal(http_server_new(&front->options, &front->server, NULL), 0);
     const struct http_listener_options listener = {.fd = front->fd, .offers_h2 = true};
-    assert_int_equal(http_server_listen(front->server, &listener), 0);
+    assert_int_equal(http_server_listen(front->server, &listener, NULL), 0);
 }
 
 void h2_front_end(struct h2_front *front)

@@ -320,6 +320,24 @@ struct question {
     int64_t args[5]; /* behind the descriptor */
 };
 
+/* Ask about the stream `fd` and about the pipe two numbers above it. */
+static void ask_both(struct bench *b, const struct question *q, uint32_t fd)
+{
+    int64_t args[6] = {fd + 2};
+    uint8_t want[64];
+    memcpy(args + 1, q->args, sizeof q->args);
+    fake_iov(b->f, IOV, BUF, 4);
+    fake_fill(b->f, OUT, 0xcc, sizeof want);
+    int32_t answer = fake_call_row(b->f, q->table, q->name, NULL, args);
+    memcpy(want, b->f->memory + OUT, sizeof want);
+    args[0] = fd;
+    fake_fill(b->f, OUT, 0xcc, sizeof want);
+    if (fake_call_row(b->f, q->table, q->name, NULL, args) != answer) {
+        fail_msg("%s of %u: not %d", q->name, fd, answer);
+    }
+    fake_assert_bytes(b->f, OUT, want, sizeof want);
+}
+
 static void everything_else_is_answered_as_for_a_pipe(void **state)
 {
     static const struct question questions[] = {
@@ -342,22 +360,8 @@ static void everything_else_is_answered_as_for_a_pipe(void **state)
     give_pipe(b, 2, O_RDONLY, &others[0]);
     give_pipe(b, 3, O_WRONLY, &others[1]);
     for (size_t i = 0; i < ARRAY_COUNT(questions); i++) {
-        const struct question *q = &questions[i];
-        for (uint32_t fd = 0; fd < 2; fd++) {
-            int64_t args[6] = {fd + 2};
-            uint8_t want[64];
-            memcpy(args + 1, q->args, sizeof q->args);
-            fake_iov(b->f, IOV, BUF, 4);
-            fake_fill(b->f, OUT, 0xcc, sizeof want);
-            int32_t answer = fake_call_row(b->f, q->table, q->name, NULL, args);
-            memcpy(want, b->f->memory + OUT, sizeof want);
-            args[0] = fd;
-            fake_fill(b->f, OUT, 0xcc, sizeof want);
-            if (fake_call_row(b->f, q->table, q->name, NULL, args) != answer) {
-                fail_msg("%s of %u: not %d", q->name, fd, answer);
-            }
-            fake_assert_bytes(b->f, OUT, want, sizeof want);
-        }
+        ask_both(b, &questions[i], 0);
+        ask_both(b, &questions[i], 1);
     }
     close(others[0]);
     close(others[1]);

@@ -112,6 +112,8 @@ static const struct ending_row {
     {"hello\n\n", "(loop $l (br $l))", 502, false, NOTES_BAD_HEAD, "no colon"},
     {"", "unreachable", 500, false, NOTES_TRAPPED, "the guest trapped"},
     {"X: 1\n\nabc", "unreachable", 200, true, NOTES_TRAPPED, "the guest trapped"},
+    {"", "(drop (memory.grow (i32.const 60000))) unreachable", 500, false, NOTES_MEMORY,
+     "wanted more memory"},
     {"", "(loop $l (br $l))", 504, false, NOTES_CPU, "CPU time"},
     {"X: 1\n\nabc", "(loop $l (br $l))", 200, true, NOTES_CPU, "CPU time"},
     {"Content-Length: 9\n\nabc", "", 200, true, NOTES_EXITED, NULL},
@@ -257,6 +259,9 @@ static void bodies_that_are_too_large(void **state)
         assert_int_equal(t->status, rows[i].status);
         if (rows[i].status == 413) {
             assert_int_equal(notes_of(fake_transaction(t))->end, NOTES_TOO_LARGE);
+        } else {
+            assert_true(t->is_ended);
+            assert_int_equal(notes_of(fake_transaction(t))->end, NOTES_EXITED);
         }
         assert_string_equal(fake_transaction_content(t), rows[i].content);
         site_test_done(s, t);

@@ -254,7 +254,7 @@ static void bodies_and_peers(void **state)
     (void)state;
     struct fixture f;
     begin(&f, SERVE_CGI, "/", "/");
-    fake_transaction_body(f.t, "hello", /* is_length_known */ true);
+    fake_transaction_body(f.t, "hello", /* is_length_knfixed */ true);
     f.t->inbound.is_tls = true;
     f.t->inbound.version = 20;
     f.t->inbound.authority = span_of("[::1]:8443");
@@ -272,7 +272,7 @@ static void bodies_and_peers(void **state)
     assert_string_equal(value_of(&f, "REMOTE_ADDR"), "2001:db8::1");
     end(&f);
     begin(&f, SERVE_CGI, "/", "/");
-    fake_transaction_body(f.t, "hello", /* is_length_known */ false);
+    fake_transaction_body(f.t, "hello", /* is_length_knfixed */ false);
     f.t->inbound.version = 10;
     f.t->inbound.authority = (struct span){0};
     assert_int_equal(net_address_set_unix(&f.t->inbound.peer, "/x", 2), 0);
@@ -340,34 +340,34 @@ static void arguments(void **state)
         const char *target;
         const char *want;
     } rows[] = {
-        {SERVE_CGI, "GET", NULL, "/app", "app.wasm\nown\n"},
-        {SERVE_CGI, "GET", NULL, "/app?a+b%20c", "app.wasm\nown\na\nb c\n"},
-        {SERVE_CGI, "GET", NULL, "/app?%2b%41", "app.wasm\nown\n+A\n"},
-        {SERVE_CGI, "GET", NULL, "/app?a=b", "app.wasm\nown\n"},
-        {SERVE_CGI, "GET", NULL, "/app?a%3db", "app.wasm\nown\na=b\n"},
-        {SERVE_CGI, "POST", NULL, "/app?a", "app.wasm\nown\n"},
-        {SERVE_CGI, "GET", NULL, "/app?-s", "app.wasm\nown\n"},
-        {SERVE_CGI, "GET", NULL, "/app?a+%2ds+b", "app.wasm\nown\n"},
-        {SERVE_CGI, "GET", NULL, "/app?a+b%00", "app.wasm\nown\n"},
-        {SERVE_CGI, "GET", NULL, "/app?a%4", "app.wasm\nown\n"},
-        {SERVE_CGI, "GET", NULL, "/app?", "app.wasm\nown\n"},
-        {SERVE_WCGI, "GET", NULL, "/app?a+b", "app.wasm\nown\n"},
-        {SERVE_WAGI, "GET", NULL, "/app", "/app\nown\n"},
-        {SERVE_WAGI, "GET", NULL, "/app?greet=matt&foo=bar", "/app\ngreet=matt\nfoo=bar\nown\n"},
-        {SERVE_WAGI, "POST", NULL, "/app?a%20b", "/app\na%20b\nown\n"},
-        {SERVE_WAGI, "GET", NULL, "/app?&&a&&", "/app\na\nown\n"},
-        {SERVE_WAGI, "GET", NULL, "/app?-x&--y=1&a", "/app\na\nown\n"},
+        {SERVE_CGI, "GET", NULL, "/app", "app.wasm\nfixed\n"},
+        {SERVE_CGI, "GET", NULL, "/app?a+b%20c", "app.wasm\nfixed\na\nb c\n"},
+        {SERVE_CGI, "GET", NULL, "/app?%2b%41", "app.wasm\nfixed\n+A\n"},
+        {SERVE_CGI, "GET", NULL, "/app?a=b", "app.wasm\nfixed\n"},
+        {SERVE_CGI, "GET", NULL, "/app?a%3db", "app.wasm\nfixed\na=b\n"},
+        {SERVE_CGI, "POST", NULL, "/app?a", "app.wasm\nfixed\n"},
+        {SERVE_CGI, "GET", NULL, "/app?-s", "app.wasm\nfixed\n"},
+        {SERVE_CGI, "GET", NULL, "/app?a+%2ds+b", "app.wasm\nfixed\n"},
+        {SERVE_CGI, "GET", NULL, "/app?a+b%00", "app.wasm\nfixed\n"},
+        {SERVE_CGI, "GET", NULL, "/app?a%4", "app.wasm\nfixed\n"},
+        {SERVE_CGI, "GET", NULL, "/app?", "app.wasm\nfixed\n"},
+        {SERVE_WCGI, "GET", NULL, "/app?a+b", "app.wasm\nfixed\n"},
+        {SERVE_WAGI, "GET", NULL, "/app", "/app\nfixed\n"},
+        {SERVE_WAGI, "GET", NULL, "/app?greet=matt&foo=bar", "/app\ngreet=matt\nfoo=bar\nfixed\n"},
+        {SERVE_WAGI, "POST", NULL, "/app?a%20b", "/app\na%20b\nfixed\n"},
+        {SERVE_WAGI, "GET", NULL, "/app?&&a&&", "/app\na\nfixed\n"},
+        {SERVE_WAGI, "GET", NULL, "/app?-x&--y=1&a", "/app\na\nfixed\n"},
         {SERVE_WAGI, "GET", "ruby  -v /lib/${SCRIPT_NAME}.rb ${ARGS} end", "/app?x&y",
-         "ruby\n-v\n/lib//app.rb\nx\ny\nend\nown\n"},
-        {SERVE_WAGI, "GET", "${SCRIPT_NAME}${SCRIPT_NAME}", "/app?x", "/app/app\nown\n"},
-        {SERVE_WAGI, "GET", "", "/app?x", "own\n"},
+         "ruby\n-v\n/lib//app.rb\nx\ny\nend\nfixed\n"},
+        {SERVE_WAGI, "GET", "${SCRIPT_NAME}${SCRIPT_NAME}", "/app?x", "/app/app\nfixed\n"},
+        {SERVE_WAGI, "GET", "", "/app?x", "fixed\n"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct fixture f;
         begin(&f, rows[i].kind, "/app", rows[i].target);
         f.t->inbound.method = span_of(rows[i].method);
         f.config.argv = (char *)(uintptr_t)rows[i].argv;
-        assert_int_equal(strings_add(&f.config.args, "own"), 0);
+        assert_int_equal(strings_add(&f.config.args, "fixed"), 0);
         check_args(&f, rows[i].want);
         strings_done(&f.config.args);
         end(&f);

@@ -360,7 +360,7 @@ static void a_peer_that_reads_nothing(void **state)
         h2_peer_request(pair.peer, H2_END_STREAM, 2 * i + 1, "GET", "/big?1000000000");
     }
     h2_front_turn(&pair.front, 300);
-    assert_int_equal(pair.front.live, 50);
+    assert_in_range(pair.front.live, 1, 50); /* those that came before its socket was full */
     struct h2_peer *other = h2_peer_open(&pair.front, 0);
     h2_peer_get(other, 1, "/", "200");
     h2_peer_close(other);

@@ -220,6 +220,26 @@ static void test_unread_body(void **state)
     front_close(&front);
 }
 
+/* Who leaves then has had its response. */
+static void test_left_behind_response(void **state)
+{
+    (void)state;
+    struct front front;
+    struct front_client client;
+    struct http_server_options options = front_options();
+    front_open(&front, &options);
+    front_connect(&front, &client);
+    assert_true(front_send_text(&front, &client,
+                                "POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123"));
+    assert_true(front_await(&front, &client, 20));
+    assert_int_equal(front.done, 0);
+    front_disconnect(&client);
+    front_turn_for(&front, 5);
+    assert_int_equal(front.done, 1);
+    assert_int_equal(front.last.outcome, HTTP_ANSWERED);
+    front_close(&front);
+}
+
 /* What is left of that time is not the next head's. */
 static void test_head_behind_unread_body(void **state)
 {
@@ -393,7 +413,7 @@ static void test_handshake(void **state)
     assert_int_equal(listeners_address(&listeners, 0, &address), 0);
     const struct http_listener_options listener = {.fd = listeners.fds[0],
                                                    .sends_proxy = sends_proxy};
-    assert_int_equal(http_server_listen(front.server, &listener), 0);
+    assert_int_equal(http_server_listen(front.server, &listener, NULL), 0);
     front.port = net_address_port(&address);
     uint64_t since = loop_clock_ns();
     front_connect(&front, &client);
@@ -456,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_body_behind_head),
         cmocka_unit_test(test_body_of_ended),
         cmocka_unit_test(test_unread_body),
+        cmocka_unit_test(test_left_behind_response),
         cmocka_unit_test(test_head_behind_unread_body),
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_write_goes_on),

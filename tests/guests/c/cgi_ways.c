@@ -154,6 +154,24 @@ static void drip(uint64_t number)
     }
 }
 
+/* Shows the file that the variable FILE names. */
+static void show_file(uint64_t number)
+{
+    const char *name = getenv("FILE");
+    FILE *file = fopen(name != NULL ? name : "", "r");
+    size_t n;
+    (void)number;
+    write_head();
+    if (file == NULL) {
+        write_text("no file\n");
+        return;
+    }
+    while ((n = fread(piece, 1, sizeof piece, file)) > 0) {
+        write_all(piece, n);
+    }
+    (void)fclose(file);
+}
+
 /* A second request in the same memory would say 2. */
 static void count(uint64_t number)
 {
@@ -226,9 +244,12 @@ static void spin_after_head(uint64_t number)
 /* Long instructions, few branches. */
 static void bulk(uint64_t number)
 {
-    char *block = malloc(32 * MIB);
+    char *block = malloc(8 * MIB);
+    if (block == NULL) {
+        return;
+    }
     for (;;) {
-        memset(block, (int)number, 32 * MIB);
+        memset(block, (int)number, 8 * MIB);
         __asm__ volatile("" : : "r"(block) : "memory");
     }
 }
@@ -258,18 +279,6 @@ static void grow(uint64_t number)
     }
     printf("Content-Type: text/plain\n\n%u\n", steps);
     fflush(stdout);
-}
-
-/* As most programs do: out of memory, so it aborts. */
-static void bomb(uint64_t number)
-{
-    char *block;
-    (void)number;
-    while ((block = malloc(MIB)) != NULL) {
-        memset(block, 1, MIB);
-        __asm__ volatile("" : : "r"(block) : "memory");
-    }
-    abort();
 }
 
 static void random_bytes(uint64_t number)
@@ -409,6 +418,7 @@ static const struct {
     {"sink", sink},
     {"early", early},
     {"drip", drip},
+    {"file", show_file},
     {"count", count},
     {"remember", remember},
     {"recall", recall},
@@ -418,7 +428,6 @@ static const struct {
     {"sleep", sleep_on},
     {"sleep_after_head", sleep_after_head},
     {"grow", grow},
-    {"bomb", bomb},
     {"random", random_bytes},
     {"endless", endless},
     {"headless", headless},
