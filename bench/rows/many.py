@@ -13,11 +13,8 @@ TARGET = 64 << 10
 LIMIT_S = 180
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Type: text/plain\r\n\r\nok\n"
 STAGES = {
-    "descriptors": "descriptors, arguments, policy",
-    "client": "the HTTP client",
-    "store": "the store with its imports",
-    "memory": "instantiated",
-    "waiting": "fiber, request, connection: parked in `req`",
+    "made": "descriptors, arguments, policy",
+    "waiting": "store, memory, fiber, request, connection: parked in `req`",
 }
 
 
@@ -126,8 +123,9 @@ def many_guests(setting):
     program, module = build.inside(setting, "many_guests"), setting.guest("outbound_c")
     runs = {kind: _watch(setting, program, module, count, kind) for kind in ("pool", "alone")}
     details = (f"### many_guests\n\n`bench/native/outbound/many_guests.c`: {count} times the guest "
-               "`outbound_c` on one loop, each with an HTTP client of its own and parked in `req` "
-               "to a host that it knows by name; then all get their answer and end well. RSS from "
+               "`outbound_c`, tasks of one program on one loop as `hythe serve` has them, parked in "
+               "`req` to a host that they know by name; then all get their answer and end well. "
+               "RSS from "
                "`/proc/PID/smaps` against the same process with one such guest; the guest's own "
                "is its linear memory.\n\n")
     for kind, title in (("pool", "With a pool of memories and stacks"), ("alone", "Without")):

@@ -102,7 +102,9 @@ int serve_dirs_add(struct serve_guest *guest, const char *host, const char *gues
         return -ENOMEM;
     }
     guest->dirs = items;
-    *dir = (struct serve_dir){host_copy, name_copy, is_read_only};
+    dir->host = host_copy;
+    dir->guest = name_copy;
+    dir->is_read_only = is_read_only;
     return 0;
 }
 
@@ -171,7 +173,8 @@ int serve_pairs_add(struct serve_pairs *pairs, const char *name, const char *val
         return -ENOMEM;
     }
     pairs->items = items;
-    *pair = (struct serve_pair){name_copy, value_copy};
+    pair->name = name_copy;
+    pair->value = value_copy;
     return 0;
 }
 

@@ -86,7 +86,7 @@ static void on_toml_error(void *env, struct serve_place place, const char *messa
 {
     char quoted[256];
     size_t len = 0;
-    for (; message[len] != '\0' && len < sizeof quoted - 1; len++) {
+    for (; len < sizeof quoted - 1 && message[len] != '\0'; len++) {
         quoted[len] = (unsigned char)message[len] < 0x20 ? ' ' : message[len];
     }
     quoted[len] = '\0';

@@ -16,7 +16,7 @@
 const char *serve_quote(const char *text, char quoted[SERVE_QUOTE_MAX])
 {
     size_t i = 0;
-    for (; text[i] != '\0' && i < SERVE_QUOTE_MAX - 4; i++) {
+    for (; i < SERVE_QUOTE_MAX - 4 && text[i] != '\0'; i++) {
         unsigned char c = (unsigned char)text[i];
         quoted[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
     }

@@ -125,7 +125,9 @@ int dir_source_open(const char *host_path, const char *guest_path, bool read_onl
         close(fd);
         return error_set_errno(err, -ENOMEM, "cannot open the directory %s", host_path);
     }
-    *ret_source = (struct dir_source){fd, copy, read_only};
+    ret_source->fd = fd;
+    ret_source->guest_path = copy;
+    ret_source->read_only = read_only;
     return 0;
 }
 

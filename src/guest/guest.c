@@ -60,6 +60,13 @@ static void end_extensions(struct guest *guest)
     }
 }
 
+void guest_share_names(struct guest *guest, struct names *names)
+{
+    assert(guest->names == NULL);
+    guest->names = names;
+    guest->shares_names = true;
+}
+
 int guest_names(struct guest *guest, struct names **ret_names)
 {
     if (guest->names == NULL) {
@@ -83,7 +90,9 @@ void guest_done(struct guest *guest, int linger_ms)
     end_extensions(guest);
     fd_table_done(&guest->fds);
     guest_socket_linger(guest, linger_ms);
-    names_free(guest->names);
+    if (!guest->shares_names) {
+        names_free(guest->names);
+    }
     guest->names = NULL;
     policy_done(&guest->policy);
     buffer_done(&guest->args);

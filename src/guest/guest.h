@@ -73,7 +73,8 @@ struct guest {
     struct buffer spare;       /* one empty buffer, handed from one held socket to the next */
     struct list lingering;     /* closed sockets that still have bytes to send */
     uint32_t lingering_count;
-    struct names *names;     /* the resolver, made when first needed; owned */
+    struct names *names;     /* the resolver: owned, made when first needed, unless it is shared */
+    bool shares_names;       /* then it is borrowed */
     bool strict_prestat;     /* fd_prestat_get on a listener answers BADF */
     uint32_t any_port_binds; /* shared binds to a port of the kernel's choice, so far */
     int broker_fd;           /* where sockets shared with other workers are asked for; -1 when
@@ -116,6 +117,9 @@ int guest_add_env(struct guest *guest, const char *text);
 /* Attach a module's state, or find it: NULL when that module has attached none. */
 void guest_extend(struct guest *guest, struct guest_extension *extension);
 struct guest_extension *guest_find_extension(struct guest *guest, const void *key);
+
+/* Have the guest use a resolver of others', which is borrowed; before it has needed one. */
+void guest_share_names(struct guest *guest, struct names *names);
 
 /* The guest's resolver, made when first asked for. 0 or a negative errno. */
 int guest_names(struct guest *guest, struct names **ret_names);

@@ -211,32 +211,32 @@ static int read_line(struct reading *reading, struct span line)
     return read_header(reading, name, value);
 }
 
-/* Is the header named by a Connection header: meant for one hop (RFC 9110 section 7.6.1)? */
-static bool is_listed(const struct cgi_answer *answer, struct span name)
+/* A header named by a Connection header is meant for one hop (RFC 9110 section 7.6.1). The lists are
+ * walked once: a guest can make them long. */
+static void mark_listed(const struct cgi_answer *answer, struct span list, bool *keeps)
 {
-    for (uint32_t i = 0; i < answer->header_count; i++) {
-        if (!http_is_name(answer->headers[i].name, "connection")) {
-            continue;
-        }
-        struct span rest = answer->headers[i].value;
-        struct span element;
-        while (http_list_next(&rest, &element)) {
-            if (element.len == name.len &&
-                strncasecmp((const char *)element.data, (const char *)name.data, name.len) == 0) {
-                return true;
+    struct span element;
+    while (http_list_next(&list, &element)) {
+        for (uint32_t i = 0; i < answer->header_count; i++) {
+            const struct span *name = &answer->headers[i].name;
+            if (name->len == element.len &&
+                strncasecmp((const char *)element.data, (const char *)name->data, name->len) == 0) {
+                keeps[i] = false;
             }
         }
     }
-    return false;
 }
 
 static void drop_connection(struct cgi_answer *answer)
 {
     uint32_t kept = 0;
     bool keeps[CGI_HEADERS_MAX];
+    memset(keeps, true, sizeof keeps);
     for (uint32_t i = 0; i < answer->header_count; i++) {
-        struct span name = answer->headers[i].name;
-        keeps[i] = !http_is_name(name, "connection") && !is_listed(answer, name);
+        if (http_is_name(answer->headers[i].name, "connection")) {
+            keeps[i] = false;
+            mark_listed(answer, answer->headers[i].value, keeps);
+        }
     }
     for (uint32_t i = 0; i < answer->header_count; i++) {
         if (keeps[i]) {

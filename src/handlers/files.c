@@ -114,7 +114,7 @@ static int read_piece(struct file_send *send)
 /* Put the next piece into `bytes`. 1; 0 when nothing is left; a negative errno. */
 static int next_piece(struct file_send *send)
 {
-    char text[PART_HEAD_MAX];
+    char text[PART_HEAD_MAX] = {0};
     int len = 0;
     send->at = 0;
     send->len = 0;

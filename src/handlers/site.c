@@ -400,7 +400,7 @@ static int open_route(struct site *site, const struct serve_route *config, struc
 {
     struct site_route *route = NULL;
     int r = site_add_route(site, config, &route, err);
-    if (r < 0) {
+    if (r < 0 || route == NULL) { /* without a route there is an error */
         return r;
     }
     r = site_map_route(site, route, err);

@@ -23,6 +23,7 @@ enum {
     TURN_MS = 100,
     STREAM_COUNT = 3,
     PATH_TEXT_MAX = 4096,
+    ESCAPED_MAX = PATH_TEXT_MAX * 2, /* longer is cut, and then not the same */
 };
 
 static const uint64_t wall_max_ns = UINT64_C(5) * 1000000000;
@@ -133,6 +134,7 @@ static int run(struct discovery *discovery, struct error *err)
         r = loop_turn(discovery->loop, TURN_MS);
     }
     host_task_free(task);
+    host_program_leave_loop(discovery->route->program);
     for (int i = 0; i < STREAM_COUNT; i++) {
         guest_stream_detach(discovery->streams[i]);
     }
@@ -204,6 +206,19 @@ void site_own_route_free(struct serve_route *own)
     }
 }
 
+/* Is what was added beneath the module's own path, with all its "..", or that path itself? */
+static bool is_beneath(const struct site_route *route, const struct site_route *added)
+{
+    struct span base = buffer_span(&route->path);
+    struct span path = buffer_span(&added->path);
+    base.len -= base.len > 0 && base.data[base.len - 1] == '/' ? 1 : 0;
+    if (base.len == 0) {
+        return true;
+    }
+    return path.len >= base.len && memcmp(path.data, base.data, base.len) == 0 &&
+           (path.len == base.len || path.data[base.len] == '/');
+}
+
 static int add_route(struct site *site, const struct site_route *route, struct span path,
                      struct span entry, struct error *err)
 {
@@ -225,7 +240,21 @@ static int add_route(struct site *site, const struct site_route *route, struct s
     }
     added->own = own;
     added->program = route->program;
+    if (!is_beneath(route, added)) {
+        return error_set(err, -ENOEXEC,
+                         "its _routes names the path \"%.200s\", which is not beneath its own",
+                         own->path);
+    }
     return site_map_route(site, added, err);
+}
+
+/* The names go into logs, metrics and pages as they are, so there is nothing in them that steers a
+ * terminal or is no UTF-8. */
+static bool is_plain(struct span line)
+{
+    char shown[ESCAPED_MAX];
+    cgi_log_escape(line, shown, sizeof shown);
+    return span_is(line, shown);
 }
 
 static int add_line(struct site *site, const struct site_route *route, struct span line,
@@ -239,7 +268,7 @@ static int add_line(struct site *site, const struct site_route *route, struct sp
         return 0;
     }
     if (entry.len == 0 || take_word(&rest).len > 0 || path.data[0] != '/' ||
-        path.len > PATH_TEXT_MAX || memchr(line.data, '\0', line.len) != NULL) {
+        path.len > PATH_TEXT_MAX || !is_plain(path) || !is_plain(entry)) {
         cgi_log_escape(line, shown, sizeof shown);
         return error_set(err, -ENOEXEC,
                          "its _routes wrote the line \"%.200s\", which is not \"/PATH FUNCTION\"",

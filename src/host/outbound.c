@@ -123,7 +123,7 @@ static bool read_module(struct guest *guest, const struct module *module)
 }
 
 static int make_client(struct host_outbound *outbound, const struct http_config *config,
-                       struct error *err)
+                       struct http_pool *pool, struct error *err)
 {
     struct guest *guest = outbound->guest;
     struct names *names = NULL;
@@ -134,6 +134,7 @@ static int make_client(struct host_outbound *outbound, const struct http_config 
     const struct http_client_options options = {
         .loop = guest->loop,
         .names = names,
+        .pool = pool,
         .ca_file = config->ca_file,
         .proxy = config->proxy,
         .connect_timeout_ns = config->connect_timeout_ns,
@@ -152,7 +153,7 @@ static int make_client(struct host_outbound *outbound, const struct http_config 
 }
 
 int outbound_new(struct guest *guest, const struct module *module, const struct http_config *config,
-                 struct host_outbound **ret_outbound, struct error *err)
+                 struct http_pool *pool, struct host_outbound **ret_outbound, struct error *err)
 {
     if (!read_module(guest, module)) {
         return 0;
@@ -162,7 +163,7 @@ int outbound_new(struct guest *guest, const struct module *module, const struct 
         return error_set_errno(err, -ENOMEM, "making the HTTP client");
     }
     outbound->guest = guest;
-    int r = make_client(outbound, config, err);
+    int r = make_client(outbound, config, pool, err);
     if (r < 0) {
         outbound_free(outbound);
         return r;

@@ -10,16 +10,18 @@
 struct guest;
 struct host_outbound;
 struct http_config;
+struct http_pool;
 struct module;
 
 /* Does the module import an HTTP client? */
 bool outbound_is_wanted(const struct module *module);
 
-/* Give the guest an HTTP client if its module imports one; then libcurl is loaded. NULL is returned
- * for all others. Borrows the guest and the configuration. 0, or a negative errno with the reason in
- * `err`. */
+/* Give the guest an HTTP client if its module imports one; NULL is returned for all others. Its
+ * connections are those of `pool`, which is for guests with the same grants, or, without one, its own.
+ * Borrows the guest, the configuration and the pool. 0, or a negative errno with the reason in `err`.
+ */
 int outbound_new(struct guest *guest, const struct module *module, const struct http_config *config,
-                 struct host_outbound **ret_outbound, struct error *err);
+                 struct http_pool *pool, struct host_outbound **ret_outbound, struct error *err);
 
 /* Release the client; call it after guest_done, which ends what the guest has under way. NULL is
  * fine. */

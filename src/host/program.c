@@ -11,7 +11,6 @@
 #include "host/load.h"
 #include "host/outbound.h"
 #include "host/task.h"
-#include "net/names.h"
 
 enum { WASM_PAGE = 64 << 10 };
 
@@ -127,10 +126,12 @@ int host_program_of(struct module *module, const struct host_func *const *links,
     }
     program->module = module;
     program->config = config;
+    program->reach = calloc(1, sizeof *program->reach);
     policy_init(&program->policy);
     buffer_init(&program->env, GUEST_TEXT_MAX);
     read_dialect(program);
-    int r = linked_new(module, links, &program->linked, err);
+    int r = program->reach == NULL ? error_set_errno(err, -ENOMEM, "preparing the module")
+                                   : linked_new(module, links, &program->linked, err);
     if (r < 0) {
         goto fail;
     }
@@ -218,6 +219,10 @@ void host_program_free(struct host_program *program)
         dir_source_close(&program->dirs[i]);
     }
     free(program->dirs);
+    if (program->reach != NULL) {
+        reach_close(program->reach);
+        free(program->reach);
+    }
     buffer_done(&program->env);
     policy_done(&program->policy);
     linked_entry_free(program->start);
@@ -227,6 +232,11 @@ void host_program_free(struct host_program *program)
         module_free(program->module);
     }
     free(program);
+}
+
+void host_program_leave_loop(const struct host_program *program)
+{
+    reach_close(program->reach);
 }
 
 bool host_program_has_entry(const struct host_program *program, const char *name)
@@ -242,23 +252,6 @@ const struct module *host_program_module(const struct host_program *program)
 }
 
 /* -- guests ---------------------------------------------------------------------------------- */
-
-/* Give names their addresses; the resolver is made now only if there are any. */
-static int give_hosts(struct guest *guest, const struct strings *hosts, struct error *err)
-{
-    struct names *names = NULL;
-    if (hosts->count == 0) {
-        return 0;
-    }
-    int r = guest_names(guest, &names);
-    if (r < 0) {
-        return error_set_errno(err, r, "making the resolver");
-    }
-    for (size_t i = 0; r == 0 && i < hosts->count; i++) {
-        r = names_add_host(names, hosts->items[i], err);
-    }
-    return r;
-}
 
 static int give_dirs(const struct host_program *program, struct guest *guest, uint32_t from)
 {
@@ -297,5 +290,9 @@ int host_program_equip(const struct host_program *program, struct guest *guest, 
     if (r < 0) {
         return error_set_errno(err, r, "giving the guest what it was granted");
     }
-    return give_hosts(guest, &config->hosts, err);
+    r = reach_open(program->reach, guest->loop, &config->hosts, err);
+    if (r == 0) {
+        guest_share_names(guest, program->reach->names);
+    }
+    return r;
 }

@@ -13,6 +13,7 @@
 #include "guest/dir.h"
 #include "guest/guest.h"
 #include "guest/policy.h"
+#include "host/reach.h"
 
 struct host_program;
 struct hythe_guest_config;
@@ -34,6 +35,7 @@ struct host_program {
     enum guest_poll_mode poll_mode; /* what the module's imports say of its dialect */
     uint8_t dialect_flags;
     bool has_http;
+    struct host_reach *reach; /* owned: what its guests share on the way out */
 };
 
 /* Make one of a module that stays as long, and the functions chosen for its imports. 0, or a
@@ -47,8 +49,8 @@ int host_program_of(struct module *module, const struct host_func *const *links,
 int host_program_check_memory(const char *path, const struct module *module, uint64_t max_memory,
                               struct error *err);
 
-/* Give a fresh guest what the program's configuration grants: policy, hosts, directories from number
- * `dirs_from` on, environment. 0, or a negative errno with the reason in `err`. */
+/* Give a fresh guest what the program's configuration grants: policy, directories from number
+ * `dirs_from` on, environment; and the resolver that all of them share. 0, or a negative errno with the reason in `err`. */
 int host_program_equip(const struct host_program *program, struct guest *guest, uint32_t dirs_from,
                        struct error *err);
 

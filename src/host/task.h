@@ -45,7 +45,7 @@ struct host_task_result {
 typedef void host_task_end_fn(void *context, const struct host_task_result *result);
 
 struct host_task_options {
-    struct loop *loop;                  /* borrowed for the task's life */
+    struct loop *loop; /* borrowed for the program's life, whose tasks are all on it */
     const struct host_program *program; /* borrowed for the task's life */
     const char *entry;                  /* the function to call, NULL: _start */
     uint64_t max_cpu_ns;                /* 0: none */
@@ -98,6 +98,9 @@ int host_program_new(struct engine *engine, const char *path,
 
 /* Release it; none of its tasks is left. NULL is fine. */
 void host_program_free(struct host_program *program);
+
+/* Let go of the loop that its tasks ran on, when none of them is left: the next one may have another. */
+void host_program_leave_loop(const struct host_program *program);
 
 /* Does it export a function of that name without parameters and results? */
 bool host_program_has_entry(const struct host_program *program, const char *name);

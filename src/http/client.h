@@ -1,5 +1,6 @@
-/* The HTTP client: libcurl's multi interface on the loop. One client per guest, so connections are
- * never shared between guests with different grants.
+/* The HTTP client: one per guest, with that guest's policy and limits. What it has in common with the
+ * other guests of its program, connections above all, is the pool's (pool.h); nothing is shared
+ * between guests with different grants.
  *
  * Happy path of an exchange:
  *   1. http_exchange_begin: the URL is parsed once, by libcurl's parser, and judged (may_request)
@@ -26,6 +27,7 @@
 
 struct http_client;
 struct http_exchange;
+struct http_pool;
 struct names;
 
 /* A URL taken apart by the one parser. All strings are owned by whoever gives the struct. */
@@ -54,8 +56,9 @@ enum http_error {
 };
 
 struct http_client_options {
-    struct loop *loop;   /* borrowed */
-    struct names *names; /* borrowed: who resolves */
+    struct loop *loop;      /* borrowed */
+    struct names *names;    /* borrowed: who resolves */
+    struct http_pool *pool; /* borrowed, on the same loop; NULL: one of its own */
     const char
         *ca_file;      /* extra trusted certificates instead of the system's; NULL: the system's */
     const char *proxy; /* a proxy's URL; NULL: none, whatever the environment says */
@@ -89,7 +92,7 @@ struct http_request {
 
 typedef void http_event_fn(void *context);
 
-/* Make a client; libcurl is opened now. 0, or a negative errno with the reason in `err`. The
+/* Make a client; libcurl is opened now unless the pool has done it. 0, or a negative errno with the reason in `err`. The
  * strings of `options` are copied. */
 int http_client_new(const struct http_client_options *options, struct http_client **ret_client,
                     struct error *err);

@@ -138,7 +138,7 @@ static enum http_error prepare(struct http_exchange *exchange, const struct http
 {
     struct http_client *client = exchange->client;
     enum http_error error =
-        http_url_parse(&client->curl, request->url, /* base */ NULL, &exchange->url);
+        http_url_parse(client->curl, request->url, /* base */ NULL, &exchange->url);
     if (error == HTTP_OK &&
         !client->options.may_request(client->options.context, &exchange->url.target)) {
         error = HTTP_DENIED;
@@ -184,7 +184,7 @@ void exchange_on_head(struct http_exchange *exchange)
 {
     long status = 0;
     struct http_client *client = exchange->client;
-    (void)client->curl.easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)client->curl->easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200) {
         return; /* an interim response: the next status line clears it */
     }
@@ -313,7 +313,7 @@ static void on_resume(struct loop_deferred *deferred)
         exchange->is_held_back = false;
         expect_bytes_within(exchange, exchange->client->options.between_bytes_timeout_ns);
         /* A failure shows as the end of the exchange. */
-        (void)exchange->client->curl.easy_pause(exchange->easy, CURLPAUSE_CONT);
+        (void)exchange->client->curl->easy_pause(exchange->easy, CURLPAUSE_CONT);
     }
 }
 
@@ -347,7 +347,7 @@ void http_exchange_close(struct http_exchange *exchange)
     loop_deferred_cancel(&exchange->notify);
     loop_deferred_cancel(&exchange->resume);
     exchange_stop_easy(exchange);
-    http_url_done(&exchange->client->curl, &exchange->url);
+    http_url_done(exchange->client->curl, &exchange->url);
     free(exchange->method);
     strings_done(&exchange->headers);
     buffer_done(&exchange->body);

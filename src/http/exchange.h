@@ -1,4 +1,5 @@
-/* The insides of the client and its exchanges, for http/client.c and http/exchange*.c only. */
+/* The insides of the client and its exchanges, for http/client.c, http/pool.c and http/exchange*.c
+ * only. */
 #ifndef HYTHE_HTTP_EXCHANGE_H
 #define HYTHE_HTTP_EXCHANGE_H
 
@@ -7,22 +8,33 @@
 #include "base/strings.h"
 #include "http/client.h"
 #include "http/curl.h"
+#include "http/pool.h"
 #include "http/url.h"
 #include "net/names.h"
 
-struct http_client {
-    struct http_client_options options; /* its strings are owned */
+enum { EXCHANGE_ADDRESSES_MAX = 16, POOL_SPARES_MAX = 16, POOL_IDLE_MAX = 64, POOL_IDLE_S = 60 };
+
+struct http_pool {
+    struct loop *loop; /* borrowed */
     struct curl_library curl;
-    CURLM *multi;               /* owned */
-    CURL *spare;                /* owned: one reset handle, for the next exchange; or NULL */
+    CURLM *multi;                  /* owned; NULL while the pool rests */
+    CURL *spares[POOL_SPARES_MAX]; /* owned: reset handles, for the next exchanges */
+    uint32_t spare_count;
+    uint32_t running;           /* exchanges with libcurl */
     struct loop_timer timer;    /* libcurl's own */
     uint64_t due_ns;            /* when it is due */
     struct loop_deferred retry; /* starts it when there was no memory for that */
-    struct list exchanges;
+    struct loop_timer rest;     /* runs while no exchange does */
     struct list sockets;
 };
 
-enum { EXCHANGE_ADDRESSES_MAX = 16 };
+struct http_client {
+    struct http_client_options options; /* its strings are owned */
+    struct http_pool *pool;             /* borrowed, or owned if owns_pool */
+    const struct curl_library *curl;    /* the pool's */
+    bool owns_pool;
+    struct list exchanges;
+};
 
 enum exchange_state {
     EXCHANGE_RESOLVING,
@@ -80,6 +92,15 @@ struct http_exchange {
     bool is_held_back;
     struct loop_timer quiet; /* first byte, then between bytes */
 };
+
+/* pool.c: a handle with nothing set, to be given back with whatever is; NULL without memory. */
+CURL *pool_take_handle(struct http_pool *pool);
+void pool_give_handle(struct http_pool *pool, CURL *easy);
+
+/* pool.c: have libcurl begin with it, and, begun or ended, let go of it. Gives whether there was
+ * memory for that. */
+bool pool_add(struct http_pool *pool, CURL *easy);
+void pool_remove(struct http_pool *pool, CURL *easy);
 
 /* exchange.c: libcurl cannot go on with it; for its callbacks. It ends in the next turn. */
 void exchange_fail(struct http_exchange *exchange, enum http_error error);

@@ -96,7 +96,7 @@ static bool has_line(const struct http_exchange *exchange, const char *name)
 
 static bool make_header_list(struct http_exchange *exchange)
 {
-    const struct curl_library *curl = &exchange->client->curl;
+    const struct curl_library *curl = exchange->client->curl;
     /* What libcurl would add by itself and no guest asked for. */
     bool ok = append(curl, &exchange->header_list, "Expect:");
     if (ok && !has_line(exchange, "content-type")) {
@@ -124,14 +124,14 @@ static bool make_resolve_list(struct http_exchange *exchange)
         ok = buffer_printf(&entry, "%s%s", i > 0 ? "," : "", text) == 0;
     }
     const char *line = ok ? buffer_text(&entry) : NULL;
-    ok = line != NULL && append(&exchange->client->curl, &exchange->resolve_list, line);
+    ok = line != NULL && append(exchange->client->curl, &exchange->resolve_list, line);
     buffer_done(&entry);
     return ok;
 }
 
 static void set_request(struct http_exchange *exchange)
 {
-    const struct curl_library *curl = &exchange->client->curl;
+    const struct curl_library *curl = exchange->client->curl;
     CURL *easy = exchange->easy;
     /* Options of fixed types on a live handle fail for lack of memory only, which shows when the
      * transfer begins. */
@@ -165,13 +165,14 @@ static long time_left_ms(const struct http_exchange *exchange)
 
 static void set_limits(struct http_exchange *exchange)
 {
-    const struct curl_library *curl = &exchange->client->curl;
+    const struct curl_library *curl = exchange->client->curl;
     const struct http_client_options *options = &exchange->client->options;
     CURL *easy = exchange->easy;
     (void)curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     (void)curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl->easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)POOL_IDLE_S);
     (void)curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     /* Neither a proxy of the environment's nor a way around the operator's. */
     (void)curl->easy_setopt(easy, CURLOPT_PROXY, options->proxy);
@@ -197,8 +198,7 @@ static bool take_handle(struct http_exchange *exchange)
 {
     struct http_client *client = exchange->client;
     if (exchange->easy == NULL) {
-        exchange->easy = client->spare != NULL ? client->spare : client->curl.easy_init();
-        client->spare = NULL;
+        exchange->easy = pool_take_handle(client->pool);
     }
     return exchange->easy != NULL;
 }
@@ -212,7 +212,7 @@ enum http_error exchange_start_easy(struct http_exchange *exchange)
     }
     set_limits(exchange);
     set_request(exchange);
-    if (client->curl.multi_add_handle(client->multi, exchange->easy) != CURLM_OK) {
+    if (!pool_add(client->pool, exchange->easy)) {
         return HTTP_NO_MEMORY;
     }
     exchange->is_added = true;
@@ -224,20 +224,15 @@ void exchange_stop_easy(struct http_exchange *exchange)
 {
     struct http_client *client = exchange->client;
     if (exchange->is_added) {
-        (void)client->curl.multi_remove_handle(client->multi, exchange->easy); /* it is there */
+        pool_remove(client->pool, exchange->easy);
         exchange->is_added = false;
     }
     if (exchange->easy != NULL) {
-        client->curl.easy_reset(exchange->easy);
-        if (client->spare == NULL) {
-            client->spare = exchange->easy;
-        } else {
-            client->curl.easy_cleanup(exchange->easy);
-        }
+        pool_give_handle(client->pool, exchange->easy);
         exchange->easy = NULL;
     }
-    client->curl.slist_free_all(exchange->header_list);
-    client->curl.slist_free_all(exchange->resolve_list);
+    client->curl->slist_free_all(exchange->header_list);
+    client->curl->slist_free_all(exchange->resolve_list);
     exchange->header_list = NULL;
     exchange->resolve_list = NULL;
 }

@@ -127,11 +127,13 @@ static void release_exchange(struct http_server *server, struct h1_exchange *x)
 
 void h1_free_spares(struct http_server *server)
 {
-    while (!list_empty(&server->spares)) {
-        struct h1_exchange *x = container_of(server->spares.next, struct h1_exchange, node);
-        list_remove(&x->node);
+    struct list *node = server->spares.next;
+    while (node != &server->spares) {
+        struct h1_exchange *x = container_of(node, struct h1_exchange, node);
+        node = node->next;
         free_exchange(x);
     }
+    list_init(&server->spares);
 }
 
 /* -- receiving -------------------------------------------------------------------------------- */
@@ -221,37 +223,51 @@ static int64_t take_received(struct h1_exchange *x, uint8_t *to, size_t len)
     return (int64_t)got;
 }
 
+/* Does content come next from the peer, that nothing has to look at? */
+static bool is_direct(const struct h1_exchange *x)
+{
+    return x->at == x->end && h1_body_direct(&x->body) > 0 && can_read(x->c);
+}
+
+/* Read content straight to where it is wanted. As net_stream_read. */
+static int64_t read_direct(struct h1_exchange *x, uint8_t *to, size_t len)
+{
+    uint64_t left = h1_body_direct(&x->body);
+    int64_t n = net_stream_read(&x->c->stream, to, len < left ? len : (size_t)left);
+    if (n > 0) {
+        h1_body_take(&x->body, (size_t)n);
+    }
+    return n;
+}
+
 int64_t h1_read(struct http_transaction *t, uint8_t *to, size_t len)
 {
     struct h1_exchange *x = container_of(t, struct h1_exchange, t);
     h1_continue(x);
-    for (;;) {
-        int64_t n = take_received(x, to, len);
+    int64_t n = 0;
+    do {
+        n = take_received(x, to, len);
         if (n != 0) {
             return n > 0 ? transaction_took(t, (size_t)n) : n;
         }
         if (x->body.is_done) {
             return 0;
         }
-        uint64_t direct = x->at == x->end ? h1_body_direct(&x->body) : 0;
-        if (direct > 0 && can_read(x->c)) {
-            n = net_stream_read(&x->c->stream, to, len < direct ? len : (size_t)direct);
+        if (is_direct(x)) {
+            n = read_direct(x, to, len);
             if (n > 0) {
-                h1_body_take(&x->body, (size_t)n);
                 return transaction_took(t, (size_t)n);
             }
         } else {
             n = make_room(x);
             n = n == 0 ? h1_fill(x) : n;
         }
-        if (n == -EAGAIN) {
-            return transaction_wait_read(t);
-        }
-        if (n <= 0) {
-            http_connection_doom(x->c);
-            return -ECONNRESET;
-        }
+    } while (n > 0);
+    if (n == -EAGAIN) {
+        return transaction_wait_read(t);
     }
+    http_connection_doom(x->c);
+    return -ECONNRESET;
 }
 
 uint32_t h1_trailers(struct http_transaction *t, const struct http_header **ret_trailers)
@@ -374,63 +390,78 @@ static void await_head(struct http_connection *c)
     }
 }
 
-/* Read until a head is complete. 1: it is parsed, or has been refused; 0: it is not, or the
- * connection is no longer ours. */
-static int read_head(struct http_connection *c)
+/* Look for a whole head in what has been received. As h1_head_find; -EALREADY when HTTP/2 has taken
+ * the connection over. */
+static int64_t find_head(struct http_connection *c, const struct h1_limits *limits)
+{
+    struct h1_exchange *x = c->state;
+    if (x->end == 0 || x->scan.at == x->end) {
+        return 0;
+    }
+    int h2 = x->rx[0] == 'P' ? check_h2(c) : 0;
+    if (h2 != 0) {
+        return h2 > 0 ? -EALREADY : 0;
+    }
+    return h1_head_find(&x->scan, x->rx, x->end, limits);
+}
+
+/* A whole head of `len` bytes is there: begin its request, or refuse it. */
+static void take_head(struct http_connection *c, size_t len, const struct h1_limits *limits)
+{
+    struct h1_exchange *x = c->state;
+    size_t from = x->scan.begin;
+    x->rx_base = len;
+    x->at = len;
+    int status = h1_head_parse(x->rx + from, len - from, limits, x->headers, &x->head);
+    if (status != 0) {
+        x->at = from;
+        refuse(c, (uint16_t)status);
+    } else {
+        begin(c);
+    }
+}
+
+/* Receive more of a head. False when there is nothing to do until more comes, or the connection has
+ * been closed. */
+static bool receive_head(struct http_connection *c)
+{
+    struct h1_exchange *x = c->state;
+    int r = x->end == x->rx_cap ? grow_in(x) : 0;
+    int64_t n = r == 0 ? h1_fill(x) : r;
+    if (n == -EAGAIN && x->end == 0) {
+        rest(c);
+    } else if (n == -EAGAIN) {
+        await_head(c);
+    } else if (n <= 0) {
+        http_connection_close(c, false /* reset */, HTTP_PEER_LEFT);
+    }
+    return n > 0;
+}
+
+/* Read until a head is complete. True: its request has begun, or has been refused; false: it is not
+ * complete, or the connection is no longer ours. */
+static bool read_head(struct http_connection *c)
 {
     const struct http_limits *limits = &c->server->options.limits;
     const struct h1_limits h1_limits = {limits->head_max, limits->target_max, limits->header_max};
     if (c->state == NULL && !can_read(c)) {
         rest(c);
-        return 0;
+        return false;
     }
     if (c->state == NULL && !take_exchange(c)) {
         http_connection_close(c, true /* reset */, HTTP_PEER_LEFT);
-        return 0;
+        return false;
     }
-    struct h1_exchange *x = c->state;
-    for (;;) {
-        int64_t n = 0;
-        if (x->end > 0 && x->scan.at < x->end) {
-            int h2 = x->rx[0] == 'P' ? check_h2(c) : 0;
-            if (h2 > 0) {
-                return 0;
-            }
-            n = h2 == 0 ? h1_head_find(&x->scan, x->rx, x->end, &h1_limits) : 0;
-        }
-        if (n > 0) {
-            size_t from = x->scan.begin;
-            x->rx_base = (size_t)n;
-            x->at = (size_t)n;
-            int status =
-                h1_head_parse(x->rx + from, (size_t)n - from, &h1_limits, x->headers, &x->head);
-            if (status != 0) {
-                x->at = from;
-                refuse(c, (uint16_t)status);
-            } else {
-                begin(c);
-            }
-            return 1;
-        }
-        if (n < 0) {
-            refuse(c, (uint16_t)-n);
-            return 1;
-        }
-        int r = x->end == x->rx_cap ? grow_in(x) : 0;
-        n = r == 0 ? h1_fill(x) : r;
-        if (n == -EAGAIN) {
-            if (x->end == 0) {
-                rest(c);
-            } else {
-                await_head(c);
-            }
-            return 0;
-        }
-        if (n <= 0) {
-            http_connection_close(c, false /* reset */, HTTP_PEER_LEFT);
-            return 0;
-        }
+    int64_t n = 0;
+    do {
+        n = find_head(c, &h1_limits);
+    } while (n == 0 && receive_head(c));
+    if (n > 0) {
+        take_head(c, (size_t)n, &h1_limits);
+    } else if (n < 0 && n != -EALREADY) {
+        refuse(c, (uint16_t)-n);
     }
+    return n != 0 && n != -EALREADY;
 }
 
 /* -- ending a request ------------------------------------------------------------------------- */
@@ -546,7 +577,7 @@ static void go_on(struct http_connection *c)
     for (int served = 0; served < REQUESTS_A_TURN; served++) {
         struct h1_exchange *x = c->state;
         if (x == NULL || !x->is_active) {
-            if (read_head(c) == 0) {
+            if (!read_head(c)) {
                 return;
             }
             x = c->state;
@@ -567,8 +598,7 @@ static void go_on(struct http_connection *c)
 static void tell_writable(struct h1_exchange *x)
 {
     transaction_writable(&x->t);
-    h1_watch_write(x,
-                   false); /* a handler that has nothing to write just now keeps nobody waiting */
+    h1_watch_write(x, false); /* a handler with nothing to write just now keeps nobody waiting */
 }
 
 static void on_ready(struct http_connection *c, unsigned events)

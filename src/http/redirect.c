@@ -54,9 +54,8 @@ bool exchange_leads_elsewhere(struct http_exchange *exchange)
         return false;
     }
     /* One that cannot be used is the guest's to look at. */
-    enum http_error error =
-        http_url_parse(&exchange->client->curl, location, &exchange->url, &next);
-    http_url_done(&exchange->client->curl, &next);
+    enum http_error error = http_url_parse(exchange->client->curl, location, &exchange->url, &next);
+    http_url_done(exchange->client->curl, &next);
     return error == HTTP_OK || error == HTTP_NO_MEMORY;
 }
 
@@ -79,7 +78,7 @@ static enum http_error drop_body(struct http_exchange *exchange)
 static enum http_error set_referer(struct http_exchange *exchange, const struct http_url *next)
 {
     static const char *const referer[] = {"referer"};
-    const struct curl_library *curl = &exchange->client->curl;
+    const struct curl_library *curl = exchange->client->curl;
     char *from = NULL;
     char *line = NULL;
     drop_headers(&exchange->headers, referer, 1);
@@ -125,7 +124,7 @@ enum http_error exchange_follow(struct http_exchange *exchange)
     if (exchange->hops >= client->options.redirects_max) {
         return HTTP_TOO_MANY_REDIRECTS;
     }
-    enum http_error error = http_url_parse(&client->curl, location, &exchange->url, &next);
+    enum http_error error = http_url_parse(client->curl, location, &exchange->url, &next);
     if (error == HTTP_OK && !client->options.may_request(client->options.context, &next.target)) {
         error = HTTP_DENIED;
     }
@@ -133,10 +132,10 @@ enum http_error exchange_follow(struct http_exchange *exchange)
         error = rewrite(exchange, &next);
     }
     if (error != HTTP_OK) {
-        http_url_done(&client->curl, &next);
+        http_url_done(client->curl, &next);
         return error;
     }
-    http_url_done(&client->curl, &exchange->url);
+    http_url_done(client->curl, &exchange->url);
     exchange->url = next;
     return HTTP_OK;
 }

@@ -97,8 +97,7 @@ static void set_over(struct http_transaction *t)
 static void break_off(struct http_transaction *t)
 {
     set_over(t);
-    if (!t->connection
-             ->is_doomed) { /* else the peer has left, which is no failure of the handler */
+    if (!t->connection->is_doomed) { /* else the peer has left */
         t->outcome = HTTP_FAILED;
     }
     t->ops->break_off(t);

@@ -38,6 +38,7 @@ enum {
     SERVICE_BUFFER = 1024,
     TIMEOUT_MS = 2500, /* for a server's first try, doubled with each: 17.5 s in all, where */
     TRIES = 3,         /* c-ares' own 75 s are longer than any guest's client waits */
+    ASKED_MAX = 4096,  /* queries with c-ares at a time, those included that nobody waits for */
 };
 
 struct names_socket {
@@ -596,7 +597,12 @@ int names_ask(struct names *names, const struct names_question *question,
     query->context = question->context;
     list_append(&names->queries, &query->node);
     loop_deferred_init(&query->answer_later, on_answer_later);
-    if (!must_ask(query, question->node, question->service, hints)) {
+    bool must = must_ask(query, question->node, question->service, hints);
+    if (must && names->asked >= ASKED_MAX) {
+        query->error = EAI_AGAIN; /* a server is silent, and guests come and go */
+        must = false;
+    }
+    if (!must) {
         loop_defer(names->loop, &query->answer_later);
         *ret_query = query;
         return 0;

@@ -84,8 +84,8 @@ static int parse_line(char *line, struct proxy_preface *ret_preface)
     const char *destination = next_word(&line);
     const char *source_port = next_word(&line);
     const char *destination_port = next_word(&line);
-    if (destination_port == NULL || line != NULL ||
-        parse_address(family, source, source_port, &preface.source) < 0 ||
+    if (source == NULL || destination == NULL || source_port == NULL || destination_port == NULL ||
+        line != NULL || parse_address(family, source, source_port, &preface.source) < 0 ||
         parse_address(family, destination, destination_port, &preface.destination) < 0) {
         return -EPROTO;
     }

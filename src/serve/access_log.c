@@ -34,9 +34,7 @@ enum {
 /* Callers keep room: the parts' maxima together are less than a line's. */
 static char *put_text(char *to, const char *text)
 {
-    size_t len = strlen(text);
-    memcpy(to, text, len);
-    return to + len;
+    return stpcpy(to, text); /* what comes next takes the place of the NUL */
 }
 
 #define PUT_LITERAL(to, literal)                                                                   \
@@ -69,18 +67,17 @@ static bool is_plain(uint8_t byte)
 }
 
 /* At most `max` bytes; `escape` stands before the two digits of a byte that is not plain. */
-static char *put_escaped(char *to, struct span text, size_t max, const char *escape)
+static char *put_escaped(char *to, struct span text, size_t max, struct span escape)
 {
     static const char hex[] = "0123456789abcdef";
     char *end = to + max;
-    size_t escape_len = strlen(escape);
     for (size_t i = 0; i < text.len; i++) {
         uint8_t byte = text.data[i];
         if (is_plain(byte) && to < end) {
             *to++ = (char)byte;
-        } else if (!is_plain(byte) && to + escape_len + 2 <= end) {
-            memcpy(to, escape, escape_len);
-            to += escape_len;
+        } else if (!is_plain(byte) && to + escape.len + 2 <= end) {
+            memcpy(to, escape.data, escape.len);
+            to += escape.len;
             *to++ = hex[byte >> 4];
             *to++ = hex[byte & 15];
         } else {
@@ -88,6 +85,11 @@ static char *put_escaped(char *to, struct span text, size_t max, const char *esc
         }
     }
     return to;
+}
+
+static struct span combined_escape(void)
+{
+    return (struct span){(const uint8_t *)"\\x", 2};
 }
 
 /* -- parts ------------------------------------------------------------------------------------ */
@@ -218,10 +220,10 @@ static void set_second(struct access_log *log, uint64_t second)
     log->second = second;
 }
 
-static char *put_quoted(char *to, struct span text, size_t max, const char *escape)
+static char *put_quoted(char *to, struct span text, size_t max)
 {
     *to++ = '"';
-    to = text.len > 0 ? put_escaped(to, text, max, escape) : PUT_LITERAL(to, "-");
+    to = text.len > 0 ? put_escaped(to, text, max, combined_escape()) : PUT_LITERAL(to, "-");
     *to++ = '"';
     return to;
 }
@@ -234,9 +236,9 @@ static char *put_combined(struct access_log *log, const struct access_entry *ent
     to = PUT_LITERAL(to, " - - [");
     to = put_text(to, log->second_text);
     to = PUT_LITERAL(to, " +0000] \"");
-    to = put_escaped(to, inbound->method, METHOD_MAX, "\\x");
+    to = put_escaped(to, inbound->method, METHOD_MAX, combined_escape());
     *to++ = ' ';
-    to = put_escaped(to, inbound->target, TARGET_MAX, "\\x");
+    to = put_escaped(to, inbound->target, TARGET_MAX, combined_escape());
     *to++ = ' ';
     to = put_protocol(to, inbound->version);
     to = PUT_LITERAL(to, "\" ");
@@ -244,9 +246,9 @@ static char *put_combined(struct access_log *log, const struct access_entry *ent
     *to++ = ' ';
     to = put_number(to, entry->report->body_out);
     *to++ = ' ';
-    to = put_quoted(to, headers.referer, HEADER_MAX, "\\x");
+    to = put_quoted(to, headers.referer, HEADER_MAX);
     *to++ = ' ';
-    to = put_quoted(to, headers.user_agent, HEADER_MAX, "\\x");
+    to = put_quoted(to, headers.user_agent, HEADER_MAX);
     return to;
 }
 
@@ -254,7 +256,8 @@ static char *put_combined(struct access_log *log, const struct access_entry *ent
 
 static char *put_json_text(char *to, struct span text, size_t max)
 {
-    return put_escaped(to, text, max, "\\u00");
+    static const struct span escape = {(const uint8_t *)"\\u00", 4};
+    return put_escaped(to, text, max, escape);
 }
 
 static char *put_json_guest(char *to, const struct notes *notes)

@@ -19,6 +19,8 @@
 
 enum { PAGE_MAX = 64 << 20, SAMPLE_NS = 1000000000 };
 
+#define DRAIN_NS (2 * UINT64_C(1000000000))
+
 #define SECONDS(n) ((uint64_t)(n)*1000000000)
 
 struct admin {
@@ -31,6 +33,7 @@ struct admin {
     struct status *status;
     struct loop_signal terminate;
     struct loop_timer sample;
+    struct loop_timer drain_limit;
     uint64_t sample_due_ns;
     bool has_ended;
 };
@@ -137,9 +140,29 @@ static void on_sample(struct loop_timer *timer)
     (void)loop_timer_start(admin->loop, timer, admin->sample_due_ns, on_sample);
 }
 
+static void on_drained(void *context)
+{
+    struct admin *admin = context;
+    admin->has_ended = true;
+}
+
+static void on_drain_limit(struct loop_timer *timer)
+{
+    container_of(timer, struct admin, drain_limit)->has_ended = true;
+}
+
+/* After an upgrade another one answers; what was asked here is still answered here. */
 static void on_terminate(struct loop_signal *signal)
 {
-    container_of(signal, struct admin, terminate)->has_ended = true;
+    struct admin *admin = container_of(signal, struct admin, terminate);
+    if (admin->drain_limit.loop != NULL) {
+        return; /* it is draining */
+    }
+    http_server_drain(admin->server, on_drained);
+    if (loop_timer_start(admin->loop, &admin->drain_limit, loop_clock_ns() + DRAIN_NS,
+                         on_drain_limit) < 0) {
+        admin->has_ended = true; /* rather than never */
+    }
 }
 
 static int make_server(struct admin *admin, struct error *err)
@@ -198,6 +221,14 @@ static int prepare(struct admin *admin, const struct admin_options *options, str
     return r;
 }
 
+/* The loop goes with the process. */
+static void admin_done(struct admin *admin)
+{
+    http_server_free(admin->server);
+    free(admin->rows);
+    free(admin->status);
+}
+
 int admin_run(void *options, int control_fd)
 {
     const struct admin_options *given = options;
@@ -206,6 +237,7 @@ int admin_run(void *options, int control_fd)
     int r = prepare(&admin, given, &err);
     if (r < 0) {
         (void)control_send(control_fd, CONTROL_FAILED, err.exit, err.text, -1); /* or it has gone */
+        admin_done(&admin);
         return 1;
     }
     r = control_send(control_fd, CONTROL_READY, 0, NULL, -1);
@@ -214,6 +246,6 @@ int admin_run(void *options, int control_fd)
     while (r == 0 && !admin.has_ended) {
         r = loop_turn(admin.loop, LOOP_NEVER);
     }
-    http_server_free(admin.server);
+    admin_done(&admin);
     return r < 0;
 }

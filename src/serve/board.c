@@ -62,7 +62,7 @@ int board_new(struct board *board, uint32_t slot_count)
     if (r == 0) {
         r = map(board, slot_count);
     }
-    if (r < 0) {
+    if (r < 0 || board->head == NULL) {
         board_done(board);
         return r;
     }

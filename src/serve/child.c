@@ -16,6 +16,8 @@
 
 #include "base/container.h"
 
+enum { MESSAGES_A_TURN = 64 }; /* one that never stops talking keeps nobody from the others */
+
 static void on_control(struct loop_io *io, unsigned events);
 static void on_exit_of_child(struct loop_child *watch, int status);
 
@@ -135,25 +137,25 @@ int child_adopt(struct child *child, struct loop *loop, pid_t pid,
     return r;
 }
 
-/* 0 when nothing more will come. */
-static int read_messages(struct child *child)
+/* Read some. 0 when nothing more will come. */
+static int read_messages(struct child *child, uint32_t max)
 {
     struct control_message message;
     int r = 1;
-    while (r > 0 && child->control.loop != NULL) {
+    for (uint32_t i = 0; r > 0 && i < max && child->control.loop != NULL; i++) {
         r = control_receive(child->control.fd, &message);
         if (r > 0) {
             child->on_message(child, &message);
         }
     }
-    return r == -EAGAIN ? 1 : 0;
+    return r > 0 || r == -EAGAIN ? 1 : 0;
 }
 
 static void on_control(struct loop_io *io, unsigned events)
 {
     struct child *child = container_of(io, struct child, control);
     (void)events;
-    if (read_messages(child) == 0) {
+    if (read_messages(child, MESSAGES_A_TURN) == 0) {
         close_control(child);
     }
 }
@@ -161,7 +163,7 @@ static void on_control(struct loop_io *io, unsigned events)
 static void on_exit_of_child(struct loop_child *watch, int status)
 {
     struct child *child = container_of(watch, struct child, watch);
-    (void)read_messages(child); /* what it said last */
+    (void)read_messages(child, UINT32_MAX); /* what it said last */
     close_control(child);
     child->pid = 0;
     child->on_end(child, status);

@@ -55,15 +55,23 @@ int control_send(int fd, enum control_kind kind, int number, const char *text, i
     return sent < 0 ? -errno : 0;
 }
 
+/* The one descriptor that came along, or -1. The space of one is room for two, because of its
+ * alignment: what is too many is closed, so that nobody fills the receiver's table. */
 static int detach(struct msghdr *message)
 {
     struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    int fd = -1;
-    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-        header->cmsg_len == CMSG_LEN(sizeof fd)) {
-        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    int fds[2] = {-1, -1};
+    if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
+        return -1;
     }
-    return fd;
+    size_t len = header->cmsg_len - CMSG_LEN(0);
+    memcpy(fds, CMSG_DATA(header), len < sizeof fds ? len : sizeof fds);
+    if (fds[1] < 0) {
+        return fds[0];
+    }
+    (void)close(fds[0]); /* not asked for */
+    (void)close(fds[1]);
+    return -1;
 }
 
 int control_receive(int fd, struct control_message *ret_message)

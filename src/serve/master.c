@@ -29,6 +29,7 @@
 #include "net/address.h"
 #include "serve/admin_seat.h"
 #include "serve/board.h"
+#include "serve/front.h"
 #include "serve/generation.h"
 #include "serve/notify.h"
 #include "serve/sockets.h"
@@ -91,6 +92,11 @@ static int make_next(struct master *master, struct error *err)
     };
     int r = server_config_load(master->config, &config, err);
     if (r < 0) {
+        return r;
+    }
+    r = front_check_support(&config, err);
+    if (r < 0) {
+        serve_config_done(&config);
         return r;
     }
     master->number++;

@@ -3,6 +3,7 @@
 #include "serve/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <seccomp.h>
@@ -10,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/container.h"
 #include "base/library.h"
@@ -48,7 +50,6 @@ static const int common_calls[] = {
     SCMP_SYS(fstat),
     SCMP_SYS(newfstatat),
     SCMP_SYS(lseek),
-    SCMP_SYS(fcntl),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
     SCMP_SYS(epoll_wait),
@@ -91,7 +92,6 @@ static const int common_calls[] = {
     SCMP_SYS(gettid),
     SCMP_SYS(getpid),
     SCMP_SYS(getppid),
-    SCMP_SYS(tgkill),
     SCMP_SYS(rt_sigaction),
     SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(rt_sigreturn),
@@ -175,6 +175,15 @@ static const struct guarded_call guarded_calls[] = {
     {SCMP_SYS(ioctl), 1, WHOLE, TIOCGWINSZ},
     {SCMP_SYS(ioctl), 1, WHOLE, PAGEMAP_SCAN_REQUEST},
     {SCMP_SYS(prlimit64), 2, UINT64_MAX, 0}, /* asking, not setting */
+    /* not F_SETOWN and F_SETSIG, which send any signal to any process of the same user */
+    {SCMP_SYS(fcntl), 1, WHOLE, F_DUPFD},
+    {SCMP_SYS(fcntl), 1, WHOLE, F_DUPFD_CLOEXEC},
+    {SCMP_SYS(fcntl), 1, WHOLE, F_GETFD},
+    {SCMP_SYS(fcntl), 1, WHOLE, F_SETFD},
+    {SCMP_SYS(fcntl), 1, WHOLE, F_GETFL},
+    {SCMP_SYS(fcntl), 1, WHOLE, F_SETFL},
+    {SCMP_SYS(fcntl), 1, WHOLE, F_ADD_SEALS},
+    {SCMP_SYS(fcntl), 1, WHOLE, F_GET_SEALS},
 };
 
 static const struct guarded_call guest_guarded_calls[] = {
@@ -186,7 +195,8 @@ static const struct guarded_call guest_guarded_calls[] = {
 struct filter {
     const struct seccomp_library *lib;
     scmp_filter_ctx context;
-    int count;
+    int count; /* of calls, however many rules one has */
+    int last;
     int r; /* of the first failure */
 };
 
@@ -200,7 +210,8 @@ static void add(struct filter *filter, uint32_t action, int call, const struct s
         filter->r = 0; /* this machine has no such call */
         return;
     }
-    filter->count += filter->r == 0;
+    filter->count += filter->r == 0 && call != filter->last;
+    filter->last = call;
 }
 
 static void add_all(struct filter *filter, const int *calls, size_t count)
@@ -223,6 +234,9 @@ static void add_guarded(struct filter *filter, const struct guarded_call *calls,
 
 static void fill(struct filter *filter, const struct sandbox_options *options)
 {
+    /* Its own threads get signals, for abort(); the master does not. */
+    const struct guarded_call own_signals = {SCMP_SYS(tgkill), 0, WHOLE, (uint64_t)getpid()};
+    add_guarded(filter, &own_signals, 1);
     add_all(filter, common_calls, ARRAY_COUNT(common_calls));
     add_guarded(filter, guarded_calls, ARRAY_COUNT(guarded_calls));
     if (!options->is_strict) {
@@ -247,7 +261,7 @@ int sandbox_seccomp(const struct sandbox_options *options, struct error *err)
     if (r < 0) {
         return r;
     }
-    struct filter filter = {.lib = &lib, .context = lib.init(SCMP_ACT_ERRNO(EPERM))};
+    struct filter filter = {.lib = &lib, .context = lib.init(SCMP_ACT_ERRNO(EPERM)), .last = -1};
     if (filter.context == NULL) {
         return error_set_errno(err, -ENOMEM, "making the filter of system calls");
     }

@@ -25,7 +25,7 @@ static int unknown(const char *what, const char *name, struct error *err)
 
 static int find_user(const char *name, struct sandbox_user *user, char *space, struct error *err)
 {
-    struct passwd entry;
+    struct passwd entry = {.pw_name = NULL};
     struct passwd *found = NULL;
     uint64_t number = 0;
     bool is_number = num_parse_u64(name, UINT32_MAX - 1, &number) == 0;
@@ -34,7 +34,10 @@ static int find_user(const char *name, struct sandbox_user *user, char *space, s
     if (r == 0 && found != NULL) {
         user->uid = found->pw_uid;
         user->gid = found->pw_gid;
-        (void)snprintf(user->name, sizeof user->name, "%s", found->pw_name); /* or is cut: -> */
+        int len = snprintf(user->name, sizeof user->name, "%s", found->pw_name);
+        if (len < 0 || (size_t)len >= sizeof user->name) {
+            user->name[0] = '\0'; /* a longer one gets its group only */
+        }
         return 0;
     }
     if (!is_number) {
@@ -47,7 +50,7 @@ static int find_user(const char *name, struct sandbox_user *user, char *space, s
 
 static int find_group(const char *name, struct sandbox_user *user, char *space, struct error *err)
 {
-    struct group entry;
+    struct group entry = {.gr_name = NULL};
     struct group *found = NULL;
     uint64_t number = 0;
     if (num_parse_u64(name, UINT32_MAX - 1, &number) == 0) {
@@ -110,7 +113,7 @@ static bool is_gone(const struct sandbox_user *user)
 
 int sandbox_change_user(const char *user, const char *group, struct error *err)
 {
-    struct sandbox_user found;
+    struct sandbox_user found = {.name = ""};
     int r = sandbox_find_user(user, group, &found, err);
     if (r < 0) {
         return r;

@@ -56,7 +56,10 @@ static int check(const struct serve_config *config, char **ret_text, struct erro
 {
     struct loop *loop = NULL;
     struct site *site = NULL;
-    int r = check_listeners(config, err);
+    int r = front_check_support(config, err);
+    if (r == 0) {
+        r = check_listeners(config, err);
+    }
     if (r < 0) {
         return r;
     }

@@ -26,8 +26,11 @@ static void socket_free(struct serve_socket *socket)
 
 void sockets_done(struct sockets *sockets)
 {
-    while (!list_empty(&sockets->all)) {
-        socket_free(container_of(sockets->all.next, struct serve_socket, node));
+    struct list *node = sockets->all.next;
+    while (node != &sockets->all) {
+        struct serve_socket *socket = container_of(node, struct serve_socket, node);
+        node = node->next;
+        socket_free(socket);
     }
 }
 

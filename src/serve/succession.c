@@ -1,6 +1,7 @@
 /* From one program to the next. See succession.h. */
 #include "serve/succession.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -123,6 +124,7 @@ static void adopt_one(struct succession *succession, pid_t pid)
 /* What those had counted who have ended meanwhile. */
 static void fold_others(const struct succession *succession)
 {
+    assert(succession->board->head != NULL); /* adopted, or made before */
     for (uint32_t i = BOARD_BASE + 1; i < succession->board->head->slot_count; i++) {
         bool is_elders = false;
         for (uint32_t e = 0; e < succession->elder_count && !is_elders; e++) {
@@ -134,9 +136,23 @@ static void fold_others(const struct succession *succession)
     }
 }
 
+static int adopt_all(struct succession *succession, const struct upgrade_state *state)
+{
+    succession->elders = calloc(state->pid_count + (size_t)1, sizeof *succession->elders);
+    if (succession->elders == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < state->pid_count; i++) {
+        adopt_one(succession, state->pids[i]);
+    }
+    fold_others(succession);
+    return 0;
+}
+
 int succession_adopt(struct succession *succession, struct error *err)
 {
     struct board fresh = *succession->board;
+    assert(fresh.head != NULL); /* the caller has made one */
     struct upgrade_state state = {.board = succession->board, .sockets = succession->sockets};
     int r = upgrade_adopt(&state, err);
     if (succession->board->head == NULL) {
@@ -145,14 +161,7 @@ int succession_adopt(struct succession *succession, struct error *err)
         board_done(&fresh);
     }
     if (r == 1) {
-        succession->elders = calloc(state.pid_count + (size_t)1, sizeof *succession->elders);
-        r = succession->elders == NULL ? error_set_errno(err, -ENOMEM, "taking over") : 1;
-    }
-    for (uint32_t i = 0; r == 1 && i < state.pid_count; i++) {
-        adopt_one(succession, state.pids[i]);
-    }
-    if (r == 1) {
-        fold_others(succession);
+        r = adopt_all(succession, &state) < 0 ? error_set_errno(err, -ENOMEM, "taking over") : 1;
     }
     free(state.pids);
     return r;

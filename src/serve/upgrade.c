@@ -31,8 +31,6 @@ static const char first_line[] = "hythe-upgrade 1";
 
 enum { STATE_MAX = 1 << 20, ARGUMENTS_MAX = 2 << 20 };
 
-extern char **environ;
-
 int upgrade_find_program(char path[UPGRADE_PATH_MAX])
 {
     ssize_t len = readlink("/proc/self/exe", path, UPGRADE_PATH_MAX - 1);

@@ -19,6 +19,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "handlers/notes.h"
 #include "handlers/site.h"
 #include "host/ticker.h"
@@ -464,8 +465,8 @@ static void on_terminate(struct loop_signal *signal)
         (void)close(options->listener_fds[i]); /* a copy; the master may have another */
     }
     (void)control_send(worker->control_fd, CONTROL_CLOSED, 0, NULL, -1); /* it may have gone */
-    if (loop_timer_start(worker->loop, &worker->grace, loop_clock_ns() + options->config->grace_ns,
-                         on_grace) < 0) {
+    if (loop_timer_start(worker->loop, &worker->grace,
+                         num_add_sat(loop_clock_ns(), options->config->grace_ns), on_grace) < 0) {
         worker->has_ended = true; /* rather than never */
     }
 }
@@ -488,6 +489,11 @@ static void finish(struct worker *worker)
     if (worker->slot != NULL) {
         on_flush(&worker->flush);
     }
+    for (uint32_t i = 0; i < worker->front_count; i++) {
+        front_listener_done(&worker->fronts[i]);
+    }
+    free(worker->fronts);
+    access_log_done(&worker->log);
 }
 
 int worker_run(void *options, int control_fd)
@@ -498,6 +504,7 @@ int worker_run(void *options, int control_fd)
     int r = prepare(&worker, text, &err);
     if (r < 0) {
         (void)control_send(control_fd, CONTROL_FAILED, err.exit, err.text, -1); /* or it has gone */
+        finish(&worker);
         return 1;
     }
     r = control_send(control_fd, CONTROL_READY, 0, text, -1);
@@ -519,7 +526,8 @@ static int check_paths(const struct worker *worker, struct error *err)
 
 int loader_run(void *options, int control_fd)
 {
-    struct worker worker = {.options = options, .control_fd = control_fd, .is_loader = true};
+    struct worker worker = {
+        .options = options, .control_fd = control_fd, .log = {.fd = -1}, .is_loader = true};
     struct error err = {0};
     int r = loop_new(&worker.loop);
     r = r < 0 ? error_set_errno(&err, r, "making a loop") : make_fronts(&worker, &err);
@@ -534,7 +542,9 @@ int loader_run(void *options, int control_fd)
     }
     if (r < 0) {
         (void)control_send(control_fd, CONTROL_FAILED, err.exit, err.text, -1); /* or it has gone */
-        return 1;
+    } else {
+        r = control_send(control_fd, CONTROL_READY, 0, NULL, -1);
     }
-    return control_send(control_fd, CONTROL_READY, 0, NULL, -1) < 0;
+    finish(&worker);
+    return r < 0;
 }

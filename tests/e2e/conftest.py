@@ -15,7 +15,8 @@ TEST_SECONDS = 30
 COMMITTED = ROOT / "examples" / "modules"
 
 
-def pytest_configure():
+def pytest_configure(config):
+    config.addinivalue_line("markers", "timeout_s(seconds): a test that may take longer")
     # A thousand connections need descriptors on this side, too.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
@@ -26,11 +27,14 @@ def pytest_configure():
 def pytest_runtest_call(item):
     """End a test that hangs, whatever it hangs in."""
 
+    marker = item.get_closest_marker("timeout_s")
+    seconds = marker.args[0] if marker else TEST_SECONDS
+
     def on_alarm(signo, frame):
-        raise TimeoutError(f"{item.nodeid} took longer than {TEST_SECONDS} s")
+        raise TimeoutError(f"{item.nodeid} took longer than {seconds} s")
 
     before = signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, TEST_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)

@@ -194,7 +194,8 @@ class Hythe:
             path.write_text(config, encoding="utf-8")
             args = (*args, path)
         program = self.start("serve", "--listen", "127.0.0.1:0", *args, **options)
-        found = program.wait_for(r"^hythe: serving on (https?)://127\.0\.0\.1:(\d+)$", "err", COMPILE)
+        found = program.wait_for(r"^hythe: serving on (https?)://127\.0\.0\.1:(\d+)$", "err",
+                                 COMPILE)
         program.address = ("127.0.0.1", int(found[2]))
         program.url = f"{found[1]}://127.0.0.1:{found[2]}"
         return program

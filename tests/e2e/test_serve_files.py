@@ -1,5 +1,5 @@
-"""Files of `hythe serve`: conditions, ranges, packed twins, and that nothing outside of the folder, and
-nothing hidden in it, is ever served."""
+"""Files of `hythe serve`: conditions, ranges, packed twins, and that nothing outside of the folder,
+and nothing hidden in it, is ever served."""
 import gzip
 import os
 import re
@@ -40,7 +40,8 @@ def folder(tmp_path_factory):
             "text.txt": TEXT, "index.html": b"<p>top", "sub/index.html": b"<p>sub", "none": b"",
             ".secret": b"secret", ".hidden/x": b"secret", ".well-known/acme": b"well known",
             "sub/.git/config": b"secret", "a b/c+d.txt": b"blank", "%2e%2e": b"percent",
-            "style.css": b"css", "page.js": b"js", "odd.qqq": b"odd", "back\\slash": b"back"}.items():
+            "style.css": b"css", "page.js": b"js", "odd.qqq": b"odd",
+            "back\\slash": b"back"}.items():
         (public / name).write_bytes(content)
     (public / "style.css.gz").write_bytes(gzip.compress(b"css, packed"))
     (public / "style.css.br").write_bytes(b"as if packed by brotli")
@@ -75,7 +76,8 @@ def server(hythe_of_module, folder):
 
 
 def at(server, path, *headers, method="GET"):
-    return ask(server.address, get(path, "Connection: close", *headers).replace(b"GET", method.encode(), 1))
+    return ask(server.address,
+               get(path, "Connection: close", *headers).replace(b"GET", method.encode(), 1))
 
 
 def head(server, path, *headers):
@@ -91,13 +93,15 @@ def head(server, path, *headers):
 
 
 @pytest.mark.parametrize("path, body, kind", [
-    ("/text.txt", TEXT, "text/plain"), ("/", b"<p>top", "text/html"), ("/sub/", b"<p>sub", "text/html"),
+    ("/text.txt", TEXT, "text/plain"), ("/", b"<p>top", "text/html"),
+    ("/sub/", b"<p>sub", "text/html"),
     ("/style.css", b"css", "text/css"), ("/page.js", b"js", "text/javascript"),
     ("/odd.qqq", b"odd", "application/octet-stream"), ("/none", b"", "application/octet-stream"),
     ("/a%20b/c+d.txt", b"blank", "text/plain"), ("/inside", TEXT, ""), ("/sub/up", TEXT, ""),
     ("/.well-known/acme", b"well known", ""), ("/%74ext.txt", TEXT, "text/plain"),
     ("/sub/../text.txt", TEXT, "text/plain"), ("/sub/%2e%2e/text.txt", TEXT, "text/plain"),
-    ("//text.txt", TEXT, "text/plain"), ("/%252e%252e", b"percent", ""), ("/back%5Cslash", b"back", "")])
+    ("//text.txt", TEXT, "text/plain"), ("/%252e%252e", b"percent", ""),
+    ("/back%5Cslash", b"back", "")])
 def test_served(server, path, body, kind):
     answer = at(server, path)
     assert (answer.status, answer.body) == (200, body)
@@ -218,7 +222,8 @@ def test_range_that_is_none(server, asked):
 
 def test_several_ranges(server):
     answer = at(server, "/text.txt", "Range: bytes=0-1,-2")
-    boundary = re.fullmatch(r"multipart/byteranges; boundary=(\S+)", answer.headers["content-type"])[1]
+    boundary = re.fullmatch(r"multipart/byteranges; boundary=(\S+)",
+                            answer.headers["content-type"])[1]
     parts = answer.body.split(b"--" + boundary.encode())
     assert answer.status == 206 and len(parts) == 4 and parts[3].strip() == b"--"
     assert parts[1].endswith(b"\r\n\r\n01\r\n") and b"bytes 0-1/36" in parts[1]
@@ -241,8 +246,10 @@ def test_if_range(server):
 
 
 @pytest.mark.parametrize("path, accepts, coding", [
-    ("/style.css", "gzip, br", "br"), ("/style.css", "gzip", "gzip"), ("/style.css", "br;q=0, gzip", "gzip"),
-    ("/style.css", "identity", None), ("/page.js", "br, gzip;q=0.5", "gzip"), ("/page.js", "br", None),
+    ("/style.css", "gzip, br", "br"), ("/style.css", "gzip", "gzip"),
+    ("/style.css", "br;q=0, gzip", "gzip"),
+    ("/style.css", "identity", None), ("/page.js", "br, gzip;q=0.5", "gzip"),
+    ("/page.js", "br", None),
     ("/page.js", "gzip;q=0", None), ("/text.txt", "gzip, br", None)])
 def test_precompressed(server, path, accepts, coding):
     answer = at(server, path, f"Accept-Encoding: {accepts}")
@@ -270,7 +277,7 @@ def test_big(server, folder, tmp_path):
 
 
 def test_a_file_that_shrinks_while_it_is_sent(server, folder):
-    """The response is broken off: it is not filled up, and the next one is not taken for its rest."""
+    """The response is broken off: not filled up, and the next one is not taken for its rest."""
     path = folder / "public" / "shrinks"
     with open(path, "wb") as file:
         file.truncate(BIG)

@@ -1,5 +1,5 @@
-"""`hythe serve` beside nginx and haproxy: behind them it answers as it does directly, and no request
-that one of them would take apart differently gets past it."""
+"""`hythe serve` beside nginx and haproxy: behind them it answers as it does directly, and no
+request that one of them would take apart differently gets past it."""
 import re
 import shutil
 import subprocess
@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from harness import COMPILE, Program, Reader, ask, dial, free_port, get, post, read_to_end
+from harness import (COMPILE, Program, Reader, ask, dial, exchange, free_port, get, post,
+                     read_to_end)
 
 NGINX = """\
 daemon off;
@@ -237,19 +238,73 @@ def test_not_more_lenient(served, through, kind, name):
         assert ours in (400, 501)
 
 
-def test_preface_names_the_peer(served):
-    """The address in a PROXY preface is the one that guests and logs see; without a preface, on that
-    listener, nothing is answered."""
-    with dial(("127.0.0.1", served.proxy_port)) as peer:
-        peer.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.8 5555 80\r\n"
-                     b"GET /text HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
-        assert b" 200 " in read_to_end(peer)
-    with dial(("127.0.0.1", served.proxy_port)) as peer:
-        peer.sendall(b"GET /text HTTP/1.1\r\nHost: test\r\n\r\n")
-        try:
-            assert read_to_end(peer) == b""
-        except ConnectionResetError:
-            pass
+V2 = b"\r\n\r\n\0\r\nQUIT\n"
+ADDRESSES = bytes([192, 0, 2, 7, 192, 0, 2, 8]) + (5555).to_bytes(2, "big") + (80).to_bytes(2,
+                                                                                            "big")
+
+
+def prefaced(served, preface, request):
+    return exchange(("127.0.0.1", served.proxy_port), preface + request)
+
+
+@pytest.mark.parametrize("preface, address, port", [
+    (b"PROXY TCP4 192.0.2.7 192.0.2.8 5555 80\r\n", "192.0.2.7", "5555"),
+    (b"PROXY TCP6 2001:db8::7 2001:db8::8 5555 80\r\n", "2001:db8::7", "5555"),
+    (b"PROXY UNKNOWN\r\n", "127.0.0.1", None),
+    (V2 + b"\x21\x11\0\x0c" + ADDRESSES, "192.0.2.7", "5555"),
+    (V2 + b"\x20\0\0\0", "127.0.0.1", None),
+], ids=["v1", "v1_ipv6", "v1_unknown", "v2", "v2_local"])
+def test_preface_names_the_peer(served, preface, address, port):
+    """The address in a PROXY preface is the one that guests see."""
+    shown = prefaced(served, preface, get("/env", "Connection: close")).decode()
+    assert re.search(f"^REMOTE_ADDR={address}$", shown, re.MULTILINE)
+    assert port is None or re.search(f"^REMOTE_PORT={port}$", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("preface", [
+    b"", b"PROXY TCP4 192.0.2.7\r\n", b"PROXY TCP4 999.0.2.7 192.0.2.8 5555 80\r\n",
+    b"PROXY TCP4 192.0.2.7 192.0.2.8 5555 99999\r\n", b"PROXY " + b"x" * 1000 + b"\r\n",
+    b"PROXY TCP4 192.0.2.7 192.0.2.8 5555 80\n", V2 + b"\x11\x11\0\x0c" + ADDRESSES,
+    V2 + b"\x21\x11\0\x01x", V2[:-1] + b"x" + b"\x21\x11\0\x0c" + ADDRESSES,
+], ids=["none", "short", "octet", "port", "long", "bare_lf", "version", "length", "signature"])
+def test_prefaces_that_are_none(served, preface):
+    """Nothing is answered, on that listener, without one."""
+    assert prefaced(served, preface, get("/text")) == b""
+
+
+def test_a_preface_from_others_is_no_request(served):
+    said = exchange(served.address, b"PROXY TCP4 192.0.2.7 192.0.2.8 5555 80\r\n" + get("/text"))
+    assert said.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("preface", [b"", b"PROXY TCP4 1", V2[:5]])
+def test_half_a_preface_is_given_up(hythe, tmp_path, preface):
+    port = free_port()
+    path = tmp_path / "hythe.toml"
+    path.write_text(f'[[listener]]\naddress = "127.0.0.1:{port}"\nproxy_from = ["127.0.0.1"]\n'
+                    '[timeouts]\ntls = "1s"\n[[route]]\npath = "/"\ntext = "x"\n')
+    hythe.start("serve", path).wait_for("serving on", "err", COMPILE)
+    started = time.monotonic()
+    assert exchange(("127.0.0.1", port), preface) == b""
+    assert 0.9 < time.monotonic() - started < 2
+
+
+def test_on_a_unix_socket(hythe, guest, tmp_path):
+    """Behind a proxy on the same machine, with its mode; with a preface and without."""
+    path = tmp_path / "hythe.toml"
+    path.write_text(f'[[listener]]\naddress = "unix:{tmp_path}/plain"\nmode = "0600"\n'
+                    f'[[listener]]\naddress = "unix:{tmp_path}/preface"\nproxy_from = ["unix"]\n'
+                    f'[[route]]\npath = "/..."\nkind = "cgi"\nmodule = "{guest("cgi_ways")}"\n')
+    server = hythe.start("serve", path)
+    server.wait_for("serving on", "err", COMPILE, count=2)
+    assert (tmp_path / "plain").stat().st_mode & 0o777 == 0o600
+    request = get("/env", "Connection: close")
+    plain = exchange(f"{tmp_path}/plain", request).decode()
+    assert "REQUEST_METHOD=GET" in plain and "HTTP_HOST=test" in plain
+    named = exchange(f"{tmp_path}/preface", b"PROXY TCP4 192.0.2.7 192.0.2.8 5555 80\r\n" + request)
+    assert b"REMOTE_ADDR=192.0.2.7\n" in named
+    assert server.stop().code == 0
+    assert not (tmp_path / "plain").exists()
 
 
 def test_slowhttptest(served):

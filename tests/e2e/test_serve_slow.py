@@ -166,7 +166,7 @@ def test_never_reads(slow_server):
 
 
 def is_reset(peer):
-    """Has the server given up on a connection whose bytes nobody reads? Looked up without reading."""
+    """Has the server given up on a connection? Looked up without reading its bytes."""
     state = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
     return state != TCP_ESTABLISHED
 

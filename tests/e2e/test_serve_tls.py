@@ -1,5 +1,5 @@
-"""TLS of `hythe serve`: versions, ALPN, server names, certificates of clients, their reload, and what
-becomes of peers that speak something else or nothing."""
+"""TLS of `hythe serve`: versions, ALPN, server names, certificates of clients, their reload, and
+what becomes of peers that speak something else or nothing."""
 import contextlib
 import re
 import signal
@@ -92,6 +92,7 @@ def ask_tls(server, context, request=GET, name="first.test"):
         return Reader(peer).response()
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_versions(serve, certificates):
     server = serve()
     for most in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
@@ -123,7 +124,8 @@ def test_curl_both_ways(serve, certificates):
     body = bytes(range(256)) * 20_000
     for version, said in (("--http1.1", b"1.1"), ("--http2", b"2")):
         done = subprocess.run(
-            ["curl", "-sS", version, "--noproxy", "*", "--max-time", "10", "--cacert",
+            ["curl", "-sS", version, "--noproxy", "*", "--max-time", "10", "-H", "Expect:",
+             "--cacert",
              certificates / "ca.pem", "--data-binary", "@-", "-w", "%{stderr}%{http_version}",
              f"https://127.0.0.1:{server.address[1]}/echo"],
             input=body, capture_output=True, timeout=15, check=True)
@@ -247,7 +249,8 @@ def test_reload(serve, certificates, tmp_path):
         assert Reader(kept).response().body == b"here"
         assert subject() == "first.test"
         for end in ("pem", "key"):
-            (tmp_path / f"live.{end}").write_bytes((certificates / f"second.test.{end}").read_bytes())
+            content = (certificates / f"second.test.{end}").read_bytes()
+            (tmp_path / f"live.{end}").write_bytes(content)
         server.send_signal(signal.SIGHUP)
         wait_until(lambda: subject() == "second.test", "the new certificate")
     (tmp_path / "live.key").write_text("no key\n")
@@ -276,7 +279,8 @@ def test_plain_and_tls_beside_each_other(hythe, certificates, tmp_path):
     path = tmp_path / "hythe.toml"
     path.write_text('listen = ["127.0.0.1:0", "http://127.0.0.1:0"]\nworkers = 1\n[tls]\n'
                     f'certificate = "{certificates}/first.test.pem"\n'
-                    f'key = "{certificates}/first.test.key"\n[[route]]\npath = "/"\ntext = "here"\n')
+                    f'key = "{certificates}/first.test.key"\n'
+                    '[[route]]\npath = "/"\ntext = "here"\n')
     server = hythe.start("serve", path)
     secure = server.wait_for(r"serving on https://127\.0\.0\.1:(\d+)$", "err")
     plain = server.wait_for(r"serving on http://127\.0\.0\.1:(\d+)$", "err")

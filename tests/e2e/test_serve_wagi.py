@@ -1,5 +1,5 @@
-"""WAGI's conventions: a modules.toml as it is, the query as arguments, X_ variables, _routes. And the
-three ways to start that the README shows."""
+"""WAGI's conventions: a modules.toml as it is, the query as arguments, X_ variables, _routes. And
+the three ways to start that the README shows."""
 import re
 import shutil
 
@@ -213,7 +213,8 @@ def test_start_on_six_routes(hythe, folder):
     assert at("/hello/hello").body.startswith(b"hello at /hello/hello")
     assert at("/note").body == b"from the volume\n"
     old = at("/old/page?a=b")
-    assert (old.status, old.headers["location"]) == (302, "https://archive.example.org/old/page?a=b")
+    assert (old.status, old.headers["location"]) == (302,
+                                                     "https://archive.example.org/old/page?a=b")
     moved = at("/x", "www.example.org")
     assert (moved.status, moved.headers["location"]) == (308, "https://example.org/x")
     assert at("/robots.txt").body == b"User-agent: *\n"

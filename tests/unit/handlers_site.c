@@ -296,9 +296,17 @@ static void modules_that_name_them_badly(void **state)
         const char *text;
         const char *want;
     } rows[] = {
-        {"/hello nothing", "nothing"},     {"/hello", "/hello"},
-        {"hello hello", "/PATH FUNCTION"}, {"/hello hello hello", "/PATH FUNCTION"},
-        {"/%zz hello", "is no path"},      {"/a hello\\0a/a hello", "remove one of them"},
+        {"/hello nothing", "nothing"},
+        {"/hello", "/hello"},
+        {"hello hello", "/PATH FUNCTION"},
+        {"/hello hello hello", "/PATH FUNCTION"},
+        {"/%zz hello", "is no path"},
+        {"/a hello\\0a/a hello", "remove one of them"},
+        {"/../other hello", "not beneath"},
+        {"/%2e%2e/other/... hello", "not beneath"},
+        {"/../example2 hello", "not beneath"},
+        {"/a\\1b hello", "\\x1b"},
+        {"/a\\ff hello", "\\xff"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         size_t len = strlen(rows[i].text) - (strchr(rows[i].text, '\\') != NULL ? 2 : 0);

@@ -38,6 +38,7 @@ struct fixture {
     struct guest guest;
     struct hythe_guest_config *config;
     struct host_outbound *outbound;
+    struct http_pool *pool; /* borrowed; NULL: the client has one of its own */
     struct http_peer *peer;
     char report[2048];
     unsigned reports;
@@ -72,7 +73,7 @@ static struct fixture *begin(const char *text)
 static void open_it(struct fixture *f)
 {
     struct error err = {0};
-    if (outbound_new(&f->guest, f->module, &f->config->http, &f->outbound, &err) != 0) {
+    if (outbound_new(&f->guest, f->module, &f->config->http, f->pool, &f->outbound, &err) != 0) {
         fail_msg("%s", err.text);
     }
 }

@@ -35,6 +35,7 @@ struct job {
     char taken[256];
     size_t taken_len;
     bool frees_itself; /* in on_end */
+    unsigned pause_ms; /* of a call that waits: the machine is busy with others */
     unsigned ends;
     struct host_task_result result;
     char why[2048]; /* result.text */
@@ -78,6 +79,7 @@ static int64_t job_read(void *context, const struct iovec *pieces, int count)
 {
     struct job *job = context;
     if (job->text == NULL) {
+        assert_int_equal(usleep(job->pause_ms * 1000), 0);
         return -EAGAIN;
     }
     size_t len = strlen(job->text);
@@ -358,6 +360,26 @@ static void waiting_costs_no_cpu_time(void **state)
         guest_stream_ready(job->in, LOOP_READ); /* in vain */
         turn(b, 2);
         assert_int_equal(usleep(10000), 0);
+    }
+    assert_int_equal(job->ends, 0);
+    job->text = "12345";
+    guest_stream_ready(job->in, LOOP_READ);
+    await(b, job);
+    assert_int_equal(job->result.end, TASK_EXITED);
+    assert_true(job->result.cpu_ns < 50 * MS);
+}
+
+/* What others did meanwhile was taken for the guest's, and ended it. */
+static void a_busy_machine_costs_no_cpu_time(void **state)
+{
+    struct bench *b = *state;
+    load(b, echo);
+    b->options.max_cpu_ns = 50 * MS;
+    struct job *job = start(b, 0);
+    job->pause_ms = 60;
+    for (int i = 0; i < 3; i++) {
+        turn(b, 2);
+        guest_stream_ready(job->in, LOOP_READ); /* in vain */
     }
     assert_int_equal(job->ends, 0);
     job->text = "12345";
@@ -675,6 +697,7 @@ int main(void)
         TEST(cpu_time_runs_out),
         TEST(an_ended_task_is_not_woken),
         TEST(waiting_costs_no_cpu_time),
+        TEST(a_busy_machine_costs_no_cpu_time),
         TEST(wall_clock_time_runs_out),
         TEST(memory_runs_out),
         TEST(the_pool_is_full),

@@ -1,6 +1,7 @@
 /* What a process can still do in the sandbox, tried in processes of their own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -149,6 +151,24 @@ static void use_calls(const char *folder)
     CHECK(11, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) < 0 && errno == EPERM)
     CHECK(12, chmod("/tmp", 0777) < 0)
     CHECK(13, setuid(0) < 0 && errno == EPERM)
+}
+
+/* Whoever took over a worker could have killed the master. */
+static void signal_others(const char *folder)
+{
+    int pair[2];
+    (void)folder;
+    CHECK(1, syscall(SYS_tgkill, getppid(), getppid(), 0) < 0 && errno == EPERM)
+    CHECK(2, syscall(SYS_tgkill, getpid(), getpid(), 0) == 0)
+    CHECK(3, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0)
+    CHECK(4, fcntl(pair[0], F_SETOWN, getppid()) < 0 && errno == EPERM)
+    CHECK(5, fcntl(pair[0], F_SETSIG, SIGKILL) < 0 && errno == EPERM)
+    CHECK(6, fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0)
+}
+
+static void the_master_gets_no_signals(void **state)
+{
+    assert_int_equal(run(*state, (struct sandbox_options){.is_off = false}, signal_others), OK);
 }
 
 static void calls_that_nobody_needs_fail(void **state)
@@ -308,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(only_granted_files_can_be_opened, begin, end),
         cmocka_unit_test_setup_teardown(calls_that_nobody_needs_fail, begin, end),
+        cmocka_unit_test_setup_teardown(the_master_gets_no_signals, begin, end),
         cmocka_unit_test_setup_teardown(what_is_needed_works, begin, end),
         cmocka_unit_test_setup_teardown(guests_with_a_way_out_can_dial, begin, end),
         cmocka_unit_test_setup_teardown(guests_without_one_cannot, begin, end),

@@ -2,15 +2,14 @@
  *
  *   many_guests MODULE URL COUNT pool|alone
  *
- * One engine, one module and one loop serve them all; each guest has descriptors, arguments, a
- * policy, an HTTP client, a store and a fiber of its own, made by what `hythe run` makes them with.
- * With `pool` the engine keeps one pool of memories and stacks for them.
+ * They are tasks of one program on one loop, as the requests of a route of `hythe serve` are: each has
+ * descriptors, arguments, a policy, a store and a fiber of its own; the resolver and the connections are
+ * the program's. With `pool` the engine keeps one pool of memories and stacks for them.
  *
  * The guests are taken from stage to stage together. After each stage its name is printed and the
  * process stops itself, so that others can look at its memory; they continue it. Stage "one" is
  * that of a first guest which waits like the others: by then all libraries are loaded. */
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,45 +18,37 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/list.h"
 #include "engine/engine.h"
-#include "engine/instance.h"
-#include "engine/module.h"
 #include "guest/guest.h"
+#include "guest/stream.h"
 #include "host/config.h"
-#include "host/instance.h"
-#include "host/load.h"
-#include "host/outbound.h"
-#include "host/setup.h"
+#include "host/task.h"
 #include "hythe/guest.h"
 #include "loop/loop.h"
 
-enum { POOL_MEMORY = 64 << 20, PER_GUEST_FDS = 8, TABLE_ELEMENTS_MAX = 10 << 20 };
+enum { POOL_MEMORY = 64 << 20, PER_GUEST_FDS = 2, QUIET_MS = 200 };
 
 struct member {
-    struct guest guest;
-    struct host_outbound *outbound;
-    struct instance *instance;
-    enum instance_state state;
-    bool is_ready; /* its wait is over */
-    bool is_done;
+    struct host_task *task;
+    struct guest_stream *streams[3];
+    bool is_good;
 };
 
 static struct {
     struct engine *engine;
-    struct load_result loaded;
-    const struct host_func **links;
     struct hythe_guest_config *config;
+    struct host_program *program;
     struct loop *loop;
+    const char *url;
     struct member *members;
     unsigned count;
-    FILE *out; /* what was stdout; the guests have /dev/null */
+    unsigned done;
 } all;
 
 static void check(int r, const struct error *err)
 {
     if (r < 0) {
-        fprintf(all.out, "failed %s\n", err->text[0] != '\0' ? err->text : strerror(-r));
+        printf("failed %s\n", err->text[0] != '\0' ? err->text : strerror(-r));
         exit(1);
     }
 }
@@ -66,122 +57,91 @@ static void check(int r, const struct error *err)
 static void show(const char *stage)
 {
     (void)malloc_trim(0);
-    fprintf(all.out, "stage %s\n", stage);
-    fflush(all.out);
+    printf("stage %s\n", stage);
+    fflush(stdout);
     (void)raise(SIGSTOP);
+}
+
+/* -- what a task is given ---------------------------------------------------------------------- */
+
+static int64_t read_nothing(void *context, const struct iovec *pieces, int count)
+{
+    (void)context;
+    (void)pieces;
+    (void)count;
+    return 0;
+}
+
+static int64_t drop(void *context, const struct iovec *pieces, int count)
+{
+    int64_t len = 0;
+    (void)context;
+    for (int i = 0; i < count; i++) {
+        len += (int64_t)pieces[i].iov_len;
+    }
+    return len;
+}
+
+static void give_streams(struct member *member)
+{
+    static const struct guest_stream_ops ops = {.read = read_nothing, .write = drop};
+    struct error err = {0};
+    struct guest *guest = host_task_guest(member->task);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t fd = 0;
+        check(guest_stream_new(guest, &ops, member, &member->streams[i]), &err);
+        check(fd_table_insert(&guest->fds, guest_stream_descriptor(member->streams[i]), i, &fd),
+              &err);
+    }
+}
+
+static void on_end(void *context, const struct host_task_result *result)
+{
+    struct member *member = context;
+    member->is_good = result->end == TASK_EXITED && result->exit_code == 0;
+    all.done++;
 }
 
 /* -- stages ----------------------------------------------------------------------------------- */
 
-static void on_wake(struct guest *guest)
-{
-    ((struct member *)guest->owner)->is_ready = true;
-}
-
-static void set_up(struct member *member)
-{
-    static const struct listeners none;
-    struct error err = {0};
-    const struct host_instance_options options = {
-        .engine = all.engine,
-        .module = all.loaded.module,
-        .config = all.config,
-        .links = all.links,
-        .listeners = &none,
-        .name = "guest",
-        .broker_fd = -1,
-    };
-    guest_init(&member->guest, all.loop);
-    member->guest.owner = member;
-    member->guest.on_wake = on_wake;
-    check(setup_guest(&member->guest, &options, &err), &err);
-}
-
-static void make_client(struct member *member)
+static void make(struct member *member)
 {
     struct error err = {0};
-    check(
-        outbound_new(&member->guest, all.loaded.module, &all.config->http, &member->outbound, &err),
-        &err);
-}
-
-static void make_store(struct member *member)
-{
-    struct error err = {0};
-    const struct instance_options options = {
-        .guest = &member->guest,
-        .max_tables = TABLE_ELEMENTS_MAX,
-    };
-    const struct instance_links links = {all.links, module_import_count(all.loaded.module)};
-    check(instance_new(all.loaded.module, &links, &options, &member->instance, &err), &err);
-}
-
-static void resume(struct member *member)
-{
-    struct error err = {0};
-    member->is_ready = false;
-    guest_wait_end(&member->guest);
-    do {
-        member->state = instance_resume(member->instance, &err);
-    } while (member->state == INSTANCE_RUNNABLE);
-    if (member->state == INSTANCE_FAILED && !member->guest.has_exited) {
-        check(-EFAULT, &err);
+    const struct host_task_options options = {
+        .loop = all.loop, .program = all.program, .on_end = on_end, .context = member};
+    check(host_task_new(&options, &member->task, &err), &err);
+    give_streams(member);
+    const char *const args[] = {"guest", "get", all.url};
+    for (size_t i = 0; i < sizeof args / sizeof args[0]; i++) {
+        check(guest_add_arg(host_task_guest(member->task), args[i]), &err);
     }
 }
 
-static void instantiate(struct member *member)
+static void start(struct member *member)
 {
-    struct error err = {0};
-    check(instance_begin_new(member->instance, &err), &err);
-    resume(member);
+    host_task_start(member->task);
 }
 
-static void call_out(struct member *member)
+static void turn(int max_wait_ms)
 {
-    struct error err = {0};
-    check(instance_begin_call(member->instance, "_start", NULL, 0, &err), &err);
-    resume(member);
-}
-
-static const struct {
-    const char *name;
-    void (*run)(struct member *member);
-} stages[] = {
-    {"descriptors", set_up}, {"client", make_client}, {"store", make_store},
-    {"memory", instantiate}, {"waiting", call_out},
-};
-
-/* -- the loop --------------------------------------------------------------------------------- */
-
-/* Let the connections be made, the requests be sent and whatever has come be taken. */
-static unsigned turn(int max_wait_ms)
-{
-    unsigned done = 0;
     struct error err = {0};
     check(loop_turn(all.loop, max_wait_ms), &err);
-    for (unsigned i = 0; i < all.count; i++) {
-        struct member *member = &all.members[i];
-        if (member->instance == NULL) {
-            continue;
-        }
-        if (member->is_ready && member->state == INSTANCE_PARKED) {
-            resume(member);
-        }
-        done += member->guest.has_exited || member->state == INSTANCE_IDLE;
-    }
-    return done;
 }
 
 /* Until nothing has happened for a while: then all requests are with the server. */
 static void settle(void)
 {
-    enum { QUIET_MS = 200 };
-    uint64_t begin = loop_clock_ns();
+    uint64_t begin = 0;
     do {
         begin = loop_clock_ns();
-        (void)turn(QUIET_MS);
+        turn(QUIET_MS);
     } while (loop_clock_ns() - begin < (QUIET_MS - 50) * 1000000ULL);
 }
+
+static const struct {
+    const char *name;
+    void (*run)(struct member *member);
+} stages[] = {{"made", make}, {"waiting", start}};
 
 static void take_through(struct member *from, unsigned count, bool is_shown)
 {
@@ -189,9 +149,7 @@ static void take_through(struct member *from, unsigned count, bool is_shown)
         for (unsigned k = 0; k < count; k++) {
             stages[i].run(&from[k]);
         }
-        if (stages[i].run == call_out) {
-            settle();
-        }
+        settle();
         if (is_shown) {
             show(stages[i].name);
         }
@@ -200,13 +158,12 @@ static void take_through(struct member *from, unsigned count, bool is_shown)
 
 static void end(struct member *member)
 {
-    bool is_good =
-        member->guest.has_exited ? member->guest.exit_code == 0 : member->state == INSTANCE_IDLE;
-    instance_free(member->instance);
-    guest_done(&member->guest, 0);
-    outbound_free(member->outbound);
-    if (!is_good) {
+    if (!member->is_good) {
         check(-EPROTO, &(struct error){.text = "a guest did not get its answer"});
+    }
+    host_task_free(member->task);
+    for (size_t i = 0; i < 3; i++) {
+        guest_stream_detach(member->streams[i]);
     }
 }
 
@@ -218,14 +175,12 @@ static void make_all(char **argv)
         .pool_memory = POOL_MEMORY,
         .serial = true,
     };
+    all.url = argv[2];
     check(engine_new(&options, &all.engine, &err), &err);
     all.config = hythe_guest_config_new();
     all.config->no_cache = true;
-    check(strings_add(&all.config->args, "get"), &err);
-    check(strings_add(&all.config->args, argv[2]), &err);
     check(strings_add(&all.config->allow_http, "http://localhost"), &err);
-    check(load_module(all.engine, argv[1], all.config, &all.loaded, &err), &err);
-    check(load_links(all.loaded.module, &all.links), &err);
+    check(host_program_new(all.engine, argv[1], all.config, &all.program, &err), &err);
     check(loop_new(&all.loop), &err);
     all.members = calloc(all.count, sizeof *all.members);
     check(all.members == NULL ? -ENOMEM : 0, &err);
@@ -233,7 +188,6 @@ static void make_all(char **argv)
 
 int main(int argc, char **argv)
 {
-    all.out = fdopen(dup(1), "w");
     if (argc != 5) {
         fputs("usage: many_guests MODULE URL COUNT pool|alone\n", stderr);
         return 2;
@@ -241,21 +195,20 @@ int main(int argc, char **argv)
     all.count = (unsigned)strtoul(argv[3], NULL, 10) + 1; /* and the first one */
     struct rlimit files = {all.count * PER_GUEST_FDS + 64, all.count * PER_GUEST_FDS + 64};
     (void)setrlimit(RLIMIT_NOFILE, &files); /* shows when descriptors run out */
-    int sink = open("/dev/null", O_RDWR | O_CLOEXEC);
-    (void)dup2(sink, 1);
-    (void)dup2(sink, 2);
 
     make_all(argv);
     show("engine");
     take_through(all.members, 1, false);
     show("one");
     take_through(all.members + 1, all.count - 1, true);
-    while (turn(LOOP_NEVER) < all.count) {
+    while (all.done < all.count) {
+        turn(LOOP_NEVER);
     }
     for (unsigned i = 0; i < all.count; i++) {
         end(&all.members[i]);
     }
-    fprintf(all.out, "done %u\n", all.count);
-    fflush(all.out);
+    host_program_free(all.program);
+    loop_free(all.loop);
+    printf("done %u\n", all.count);
     return 0;
 }

@@ -1,0 +1,26 @@
+/* What the guests of one program share on their way out over HTTP: libcurl with its connections.
+ *
+ * A connection that has answered is kept and serves the next request to the same scheme, host and
+ * port, whichever guest of the program makes it. So a pool belongs to exactly one program: one module
+ * with one set of grants. Whoever opened a connection was judged by the policy that all of its users
+ * have, for the same target; what is judged for each request anew is the target.
+ *
+ * Never shared, also not within a pool: cookies and credentials, which libcurl keeps none of.
+ *
+ * At most 64 connections wait for the next request, none longer than a minute. */
+#ifndef HYTHE_HTTP_POOL_H
+#define HYTHE_HTTP_POOL_H
+
+#include "base/error.h"
+
+struct http_pool;
+struct loop;
+
+/* Make a pool for clients on `loop`, which is borrowed; libcurl is opened now. 0, or a negative errno
+ * with the reason in `err`. */
+int http_pool_new(struct loop *loop, struct http_pool **ret_pool, struct error *err);
+
+/* Close its connections and release it; its clients have been freed. NULL is fine. */
+void http_pool_free(struct http_pool *pool);
+
+#endif
