@@ -237,6 +237,13 @@ static bool is_unix(const struct serve_listener *listener)
     return strncmp(listener->address, "unix:", 5) == 0;
 }
 
+/* The kernel chooses the port, so it is nobody else's. */
+static bool has_free_port(const char *address)
+{
+    size_t len = strlen(address);
+    return len >= 2 && strcmp(address + len - 2, ":0") == 0;
+}
+
 static int check_listener(struct serve_reader *reader, struct serve_listener *listener)
 {
     const struct serve_config *config = reader->config;
@@ -253,13 +260,13 @@ static int check_listener(struct serve_reader *reader, struct serve_listener *li
         return serve_refuse(reader, listener->place, "mode is for unix: sockets, not for %s",
                             listener->address);
     }
-    if (config->admin != NULL && strcmp(config->admin, listener->address) == 0) {
+    if (config->admin != NULL && strcmp(config->admin, listener->address) == 0 &&
+        !has_free_port(config->admin)) {
         return serve_refuse(reader, listener->place, "%s is also the admin listener's address",
                             listener->address);
     }
     for (const struct serve_listener *other = config->listeners; other < listener; other++) {
-        bool is_free_port = strlen(other->address) >= 2 &&
-                            strcmp(other->address + strlen(other->address) - 2, ":0") == 0;
+        bool is_free_port = has_free_port(other->address);
         if (!is_free_port && strcmp(other->address, listener->address) == 0) {
             return serve_refuse(reader, listener->place, "%s is listened on twice",
                                 listener->address);

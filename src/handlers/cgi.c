@@ -19,6 +19,7 @@
  * call waits, and the loop's next turn carries it out. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/container.h"
 #include "guest/fd_table.h"
@@ -61,6 +62,17 @@ static void on_end(void *context, const struct host_task_result *result);
 static void on_log_line(void *context, const char *line)
 {
     const struct cgi_request *request = context;
+    site_log(request->route, "%s", line);
+}
+
+/* What the policy says of the guest; only it begins a line like this. */
+static void on_guest_report(void *context, const char *line)
+{
+    const struct cgi_request *request = context;
+    const struct site_options *options = &request->route->site->options;
+    if (options->on_refusal != NULL && strncmp(line, "refused: ", strlen("refused: ")) == 0) {
+        options->on_refusal(options->context, line);
+    }
     site_log(request->route, "%s", line);
 }
 
@@ -153,7 +165,7 @@ static int prepare(struct cgi_request *request, const struct site_request *asked
         .max_cpu_ns = route->config->guest.cpu_ns,
         .max_wall_ns = route->config->guest.wall_ns,
         .on_end = on_end,
-        .on_report = on_log_line,
+        .on_report = on_guest_report,
         .context = request,
     };
     int r = host_task_new(&options, &request->task, err);

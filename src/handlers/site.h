@@ -25,6 +25,9 @@ struct site_options {
     void *context;
     /* One line for the operator: what guests wrote to stderr, how they failed. NULL: none. */
     void (*on_log)(void *context, const char *line);
+    /* The policy has refused something to a guest; `line` is the policy's own, also given to on_log
+     * behind the route's name. NULL: nobody counts. */
+    void (*on_refusal)(void *context, const char *line);
     /* The site has gone, and borrows nothing more. NULL: nobody needs to know. */
     void (*on_free)(void *context);
 };

@@ -10,9 +10,9 @@
  *
  * Guests of one program are strangers to each other all the same, since each may serve another
  * client. Two things follow:
- *   - A connection has one exchange at a time, with HTTP/2 as well: libcurl stops reading from a
- *     connection when one of its streams is held back, and a guest that reads slowly would hold up
- *     others.
+ *   - A connection has one exchange at a time, with HTTP/2 as well. What arrives for a stream that is
+ *     held back is kept by libcurl while it reads the others, up to a window of 32 MiB; the only one
+ *     is held back in the kernel.
  *   - One whose exchange was given up before its end is closed, with HTTP/2 as well, and not left to
  *     the next guest in whatever state it is.
  *

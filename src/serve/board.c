@@ -2,7 +2,9 @@
 #include "serve/board.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -223,10 +225,24 @@ void board_count_duration(struct board_row *row, uint64_t duration_ns)
 
 /* -- the admin process ------------------------------------------------------------------------ */
 
+/* Map it anew by a descriptor that only reads: memory that a writing one has mapped could be made
+ * writable again, and the master trusts what stands in the head. */
 int board_protect(struct board *board)
 {
-    int r = mprotect(board->head, board->head->layout, PROT_READ) < 0 ? -errno : 0;
-    (void)close(board->fd); /* memory only; the mapping stays */
+    char path[64];
+    size_t size = board->head->layout;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", board->fd); /* always fits */
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = 0;
+    if (fd < 0) { /* no /proc: better than nothing */
+        r = mprotect(board->head, size, PROT_READ) < 0 ? -errno : 0;
+    } else if (mmap(board->head, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        r = -errno;
+    }
+    if (fd >= 0) {
+        (void)close(fd); /* memory only, as below; the mapping stays */
+    }
+    (void)close(board->fd);
     board->fd = -1;
     return r;
 }

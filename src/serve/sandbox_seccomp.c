@@ -189,8 +189,10 @@ static const struct guarded_call guarded_calls[] = {
 static const struct guarded_call guest_guarded_calls[] = {
     {SCMP_SYS(socket), 0, WHOLE, AF_INET},
     {SCMP_SYS(socket), 0, WHOLE, AF_INET6},
-    {SCMP_SYS(socket), 0, WHOLE, AF_UNIX},
 };
+
+/* Landlock does not see who connects to a Unix socket by its path. */
+static const struct guarded_call unix_calls[] = {{SCMP_SYS(socket), 0, WHOLE, AF_UNIX}};
 
 struct filter {
     const struct seccomp_library *lib;
@@ -242,6 +244,9 @@ static void fill(struct filter *filter, const struct sandbox_options *options)
     if (!options->is_strict) {
         add_all(filter, guest_calls, ARRAY_COUNT(guest_calls));
         add_guarded(filter, guest_guarded_calls, ARRAY_COUNT(guest_guarded_calls));
+        if (options->may_connect || options->may_listen) {
+            add_guarded(filter, unix_calls, ARRAY_COUNT(unix_calls));
+        }
     }
     /* Its flags lie in memory, where no filter can look; without it the C library uses clone. */
     add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), NULL);

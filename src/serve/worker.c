@@ -69,9 +69,10 @@ static void on_drained(void *context);
 
 /* -- lines for the operator ------------------------------------------------------------------- */
 
-/* Refusals of the policy come as lines that name the flag which would allow it. */
-static void count_refusal(struct worker *worker, const char *line)
+/* Refusals of the policy name the flag which would allow it. */
+static void on_refusal(void *context, const char *line)
 {
+    struct worker *worker = context;
     static const char *const words[BOARD_REFUSALS] = {
         [BOARD_REFUSED_RESOLVE] = "refused: look up ",
         [BOARD_REFUSED_HTTP] = "; to allow it: --allow-http",
@@ -79,7 +80,10 @@ static void count_refusal(struct worker *worker, const char *line)
         [BOARD_REFUSED_LISTEN] = "; to allow it: --allow-listen",
         [BOARD_REFUSED_OTHER] = "; to allow it: ",
     };
-    for (size_t i = 0; i < BOARD_REFUSALS && strstr(line, "refused: ") != NULL; i++) {
+    if (worker->slot == NULL) {
+        return; /* the loader, which runs no requests */
+    }
+    for (size_t i = 0; i < BOARD_REFUSALS; i++) {
         if (strstr(line, words[i]) != NULL) {
             board_add(&worker->slot->totals.refusals[i], 1);
             return;
@@ -98,7 +102,6 @@ static void on_site_line(void *context, const char *line)
     if (worker->slot == NULL) {
         return; /* the loader has said it */
     }
-    count_refusal(worker, line);
     if (!line_limit_take(&worker->lines, loop_clock_ns(), &withheld)) {
         board_add(&worker->slot->totals.lines_withheld, 1);
         return;
@@ -287,6 +290,7 @@ static int make_site(struct worker *worker, struct error *err)
                                    .software = SOFTWARE,
                                    .context = worker,
                                    .on_log = on_site_line,
+                                   .on_refusal = on_refusal,
                                    .on_free = on_site_free};
     return site_new(&options, &worker->site, err);
 }
@@ -297,6 +301,7 @@ static int make_slot(struct worker *worker, struct error *err)
     if (worker->options->slot != 0) {
         r = board_open_slot(worker->options->board, worker->options->slot, &worker->slot);
     } else {
+        board_done(worker->options->board); /* of it, nothing is for this process */
         worker->own_slot = calloc(1, sizeof *worker->own_slot);
         worker->slot = worker->own_slot;
         r = worker->slot == NULL ? -ENOMEM : 0;

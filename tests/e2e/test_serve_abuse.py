@@ -450,10 +450,9 @@ def test_connections_of_one_address(serve):
         for peer in peers:
             peer.sendall(GET)
             assert Reader(peer).response().body == b"here"
-        with dial(server.address) as eleventh:
-            with contextlib.suppress(ConnectionError):
-                eleventh.sendall(GET)
-                assert eleventh.recv(100) == b""
+        with contextlib.suppress(ConnectionError), dial(server.address) as eleventh:
+            eleventh.sendall(GET)
+            assert eleventh.recv(100) == b""
         with socket.socket() as other:
             other.bind(("127.0.0.2", 0))
             other.settimeout(5)

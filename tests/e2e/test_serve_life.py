@@ -503,7 +503,9 @@ def test_metrics(admin):
     address = admin_of(admin)
     for path in ("/", "/", "/hello", "/nowhere"):
         ask(admin.address, get(path))
-    text = metrics_of(address)
+    unknown = 'hythe_requests_total{route="-",code="4xx"}'
+    text = wait_until(lambda: next((text for text in [metrics_of(address)]
+                                    if value_of(text, unknown)), None), "all are counted")
     assert value_of(text, 'hythe_requests_total{route="/",code="2xx"}') == 2
     assert value_of(text, 'hythe_requests_total{route="/hello",code="2xx"}') == 1
     assert value_of(text, 'hythe_requests_total{route="-",code="4xx"}') == 1
@@ -528,14 +530,14 @@ def test_metrics_never_go_back(site, admin):
     name = 'hythe_requests_total{route="/",code="2xx"}'
     for _ in range(10):
         ask(admin.address)
-    assert value_of(metrics_of(address), name) == 10
+    wait_until(lambda: value_of(metrics_of(address), name) == 10, "all are counted")
     os.kill(workers_of(admin)[0], signal.SIGKILL)
     wait_until(lambda: value_of(metrics_of(address), "hythe_worker_restarts_total") == 1 and
                value_of(metrics_of(address), "hythe_workers") == 2, "a restart")
     assert value_of(metrics_of(address), name) == 10
     site.reload(text="two")
     ask(admin.address)
-    assert value_of(metrics_of(address), name) == 11
+    wait_until(lambda: value_of(metrics_of(address), name) == 11, "the sum")
     assert value_of(metrics_of(address), 'hythe_reloads_total{result="done"}') == 1
 
 

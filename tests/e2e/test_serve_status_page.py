@@ -138,7 +138,8 @@ def test_it_refreshes_itself(admin, tmp_path):
                         asked.append(time.monotonic())
                     answer = ask(admin, get(path, "Connection: close"))
                     peer.sendall(b"HTTP/1.1 %d x\r\nContent-Type: text/html\r\n"
-                                 b"Connection: close\r\nContent-Length: %d\r\n\r\n" % (answer.status, len(answer.body))
+                                 b"Connection: close\r\nContent-Length: %d\r\n\r\n"
+                                 % (answer.status, len(answer.body))
                                  + answer.body)
                 except OSError:
                     pass

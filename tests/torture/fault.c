@@ -2,6 +2,7 @@
 #include "fault.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -30,6 +32,8 @@ static uint64_t left; /* calls of that kind up to and with the one that fails */
 static const char *struck = "none";
 static bool has_struck;
 static int64_t live_blocks;
+static unsigned long forks;    /* so far */
+static unsigned long aimed_at; /* the fork that is armed; 0: the program itself */
 
 void fault_arm(enum fault_kind kind, uint64_t n)
 {
@@ -80,7 +84,7 @@ static bool strikes(enum fault_kind kind, const char *name)
     return true;
 }
 
-__attribute__((constructor)) static void arm_from_environment(void)
+static void arm_as_told(void)
 {
     static const char *const kinds[] = {[FAULT_MEMORY] = "memory:", [FAULT_SYSTEM] = "system:"};
     const char *text = getenv("HYTHE_FAULT");
@@ -89,6 +93,15 @@ __attribute__((constructor)) static void arm_from_environment(void)
         if (strncmp(text, kinds[kind], len) == 0) {
             fault_arm((enum fault_kind)kind, strtoull(text + len, NULL, 10));
         }
+    }
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *text = getenv("HYTHE_FAULT_FORK");
+    aimed_at = text != NULL ? strtoul(text, NULL, 10) : 0;
+    if (aimed_at == 0) {
+        arm_as_told();
     }
 }
 
@@ -192,6 +205,7 @@ WRAP(int, accept4, EMFILE, (int fd, struct sockaddr *a, socklen_t *n, int flags)
 WRAP(int, bind, EADDRINUSE, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
 WRAP(int, clock_getres, EINVAL, (clockid_t id, struct timespec *t), (id, t))
 WRAP(int, connect, ECONNREFUSED, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
+WRAP(int, dup2, EMFILE, (int from, int to), (from, to))
 WRAP(int, dup3, EMFILE, (int from, int to, int flags), (from, to, flags))
 WRAP(int, epoll_create1, EMFILE, (int flags), (flags))
 WRAP(int, epoll_ctl, ENOSPC, (int e, int op, int fd, struct epoll_event *ev), (e, op, fd, ev))
@@ -202,7 +216,6 @@ WRAP(int, epoll_pwait2, ENOSYS,
 WRAP(int, eventfd, EMFILE, (unsigned value, int flags), (value, flags))
 WRAP(int, fallocate, ENOSPC, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n))
 WRAP(int, fdatasync, EIO, (int fd), (fd))
-WRAP(pid_t, fork, EAGAIN, (void), ())
 WRAP(int, fstat, EIO, (int fd, struct stat *st), (fd, st))
 WRAP(int, fstatat, EIO, (int d, const char *p, struct stat *st, int f), (d, p, st, f))
 WRAP(int, fsync, EIO, (int fd), (fd))
@@ -213,12 +226,16 @@ WRAP(int, getpeername, ENOBUFS, (int fd, struct sockaddr *a, socklen_t *n), (fd,
 WRAP(ssize_t, getrandom, ENOSYS, (void *b, size_t n, unsigned flags), (b, n, flags))
 WRAP(int, getsockname, ENOBUFS, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n))
 WRAP(int, getsockopt, ENOBUFS, (int fd, int l, int o, void *v, socklen_t *n), (fd, l, o, v, n))
+WRAP(int, inotify_add_watch, ENOSPC, (int fd, const char *p, uint32_t mask), (fd, p, mask))
+WRAP(int, inotify_init1, EMFILE, (int flags), (flags))
 WRAP(int, linkat, EMLINK, (int d, const char *p, int e, const char *q, int f), (d, p, e, q, f))
 WRAP(int, listen, EADDRINUSE, (int fd, int backlog), (fd, backlog))
 WRAP(off_t, lseek, EIO, (int fd, off_t at, int whence), (fd, at, whence))
+WRAP(int, memfd_create, EMFILE, (const char *name, unsigned flags), (name, flags))
 WRAP(int, mkdir, ENOSPC, (const char *p, mode_t mode), (p, mode))
 WRAP(int, mkdirat, ENOSPC, (int d, const char *p, mode_t mode), (d, p, mode))
 WRAP(int, poll, ENOMEM, (struct pollfd * p, nfds_t n, int ms), (p, n, ms))
+WRAP(ssize_t, pread, EIO, (int fd, void *b, size_t n, off_t at), (fd, b, n, at))
 WRAP(ssize_t, preadv, EIO, (int fd, const struct iovec *v, int n, off_t at), (fd, v, n, at))
 WRAP(ssize_t, pwritev, EIO, (int fd, const struct iovec *v, int n, off_t at), (fd, v, n, at))
 WRAP(ssize_t, read, EIO, (int fd, void *b, size_t n), (fd, b, n))
@@ -229,6 +246,9 @@ WRAP(ssize_t, recvmsg, ECONNRESET, (int fd, struct msghdr *m, int f), (fd, m, f)
 WRAP(int, renameat, EIO, (int d, const char *p, int e, const char *q), (d, p, e, q))
 WRAP(ssize_t, send, EPIPE, (int fd, const void *b, size_t n, int f), (fd, b, n, f))
 WRAP(ssize_t, sendmsg, ECONNRESET, (int fd, const struct msghdr *m, int f), (fd, m, f))
+WRAP(ssize_t, sendto, ECONNRESET,
+     (int fd, const void *b, size_t n, int f, const struct sockaddr *a, socklen_t l),
+     (fd, b, n, f, a, l))
 WRAP(int, setsockopt, ENOBUFS, (int fd, int l, int o, const void *v, socklen_t n), (fd, l, o, v, n))
 WRAP(int, shutdown, ENOTCONN, (int fd, int how), (fd, how))
 WRAP(int, sigaction, EINVAL, (int s, const struct sigaction *a, struct sigaction *o), (s, a, o))
@@ -244,6 +264,30 @@ WRAP(int, timer_settime, EINVAL,
 WRAP(int, unlinkat, EIO, (int d, const char *p, int f), (d, p, f))
 WRAP(int, utimensat, EIO, (int d, const char *p, const struct timespec t[2], int f), (d, p, t, f))
 WRAP(ssize_t, writev, EIO, (int fd, const struct iovec *v, int n), (fd, v, n))
+
+/* A child begins without a fault, or it is the one to have it. */
+pid_t fault_fork(void);
+pid_t fault_fork(void)
+{
+    if (system_fails("fork", EAGAIN)) {
+        return -1;
+    }
+    forks++;
+    pid_t pid = fork();
+    if (pid == 0) {
+        fault_arm(FAULT_NONE, 0);
+        if (forks == aimed_at) {
+            arm_as_told();
+        }
+    }
+    return pid;
+}
+
+void *fault_dlopen(const char *path, int flags);
+void *fault_dlopen(const char *path, int flags)
+{
+    return dlopen(system_fails("dlopen", EMFILE) ? "what no library is called" : path, flags);
+}
 
 /* What hythe says on stderr always comes out: how else should it be judged? */
 ssize_t fault_write(int fd, const void *bytes, size_t len);

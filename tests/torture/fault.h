@@ -5,7 +5,9 @@
  * the engine, libc, the sanitizers and the test itself call the real ones.
  *
  * A whole program is armed by its environment: HYTHE_FAULT=memory:N or system:N fails the N-th
- * call of that kind, and then makes an empty file at HYTHE_FAULT_MARK. */
+ * call of that kind, and then leaves its name in a file at HYTHE_FAULT_MARK. HYTHE_FAULT_FORK=K has
+ * the K-th process that the program forks count and fail in its place. What a forked process holds
+ * at its end and cannot reach any more, the sanitizer tells. */
 #ifndef HYTHE_TESTS_TORTURE_FAULT_H
 #define HYTHE_TESTS_TORTURE_FAULT_H
 

@@ -18,6 +18,7 @@
 #include "guest/guest.h"
 #include "host/config.h"
 #include "http/client.h"
+#include "http/pool.h"
 #include "http_peer.h"
 #include "net/names.h"
 
@@ -336,6 +337,39 @@ static void the_whole_network_is_everything(void **state)
     end(f);
 }
 
+/* Guests of one program, one after the other. */
+static void a_guest_leaves_its_connection_to_the_next(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(with_handles);
+    struct http_pool *pool = NULL;
+    struct names *names = NULL;
+    http_peer_route(f->peer, "/", ok);
+    assert_int_equal(http_pool_new(f->loop, &pool, NULL), 0);
+    assert_int_equal(names_new(f->loop, &names), 0);
+    assert_int_equal(names_add_host(names, "private.test=127.0.0.1", NULL), 0);
+    f->pool = pool;
+    for (unsigned i = 0; i < 4; i++) {
+        guest_share_names(&f->guest, names);
+        if (i < 3) { /* the last one may not make the request, connection or not */
+            allow(f, "http://private.test,private", 0);
+        }
+        open_it(f);
+        assert_int_equal(get(f, url_of(f, "private.test", "/")), i < 3 ? 200 : -HTTP_DENIED);
+        guest_done(&f->guest, 0);
+        outbound_free(f->outbound);
+        guest_init(&f->guest, f->loop);
+        f->guest.on_report = on_report;
+        f->guest.owner = f;
+    }
+    f->outbound = NULL;
+    assert_int_equal(http_peer_count(f->peer), 3);
+    assert_int_equal(http_peer_connections(f->peer), 1);
+    http_pool_free(pool);
+    names_free(names);
+    end(f);
+}
+
 /* The guest ends while it waits. */
 static void ends_with_a_request_under_way(void **state)
 {
@@ -365,6 +399,7 @@ int main(void)
         cmocka_unit_test(each_hop_is_judged),
         cmocka_unit_test(a_dry_run_only_tells),
         cmocka_unit_test(the_whole_network_is_everything),
+        cmocka_unit_test(a_guest_leaves_its_connection_to_the_next),
         cmocka_unit_test(ends_with_a_request_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

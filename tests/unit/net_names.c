@@ -224,6 +224,18 @@ static void cancelled(void **state)
     assert_int_equal(x->answers, 1);
 }
 
+/* Whoever asks and goes leaves a question behind; there is an end to them. */
+static void too_many(void **state)
+{
+    struct fixture *x = *state;
+    for (int i = 0; i < 4096; i++) {
+        names_cancel(begin(x, "silent.test", NULL, AF_INET, 0));
+    }
+    assert_int_equal(ask(x, "one.test", NULL, AF_INET, 0), EAI_AGAIN);
+    assert_int_equal(ask(x, "192.0.2.1", NULL, AF_INET, 0), 0);
+    assert_int_equal(ask(x, "localhost", NULL, AF_INET, AI_NUMERICHOST), EAI_NONAME);
+}
+
 static void freed_with_queries(void **state)
 {
     struct fixture *x = *state;
@@ -259,10 +271,19 @@ static void freed_in_an_answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(numeric),       TEST(services),           TEST(nameless),
-        TEST(localhost),     TEST(from_a_server),      TEST(negative_answers),
-        TEST(many_over_tcp), TEST(asks_again),         TEST(several_at_once),
-        TEST(cancelled),     TEST(freed_with_queries), TEST(freed_in_an_answer),
+        TEST(numeric),
+        TEST(services),
+        TEST(nameless),
+        TEST(localhost),
+        TEST(from_a_server),
+        TEST(negative_answers),
+        TEST(many_over_tcp),
+        TEST(asks_again),
+        TEST(several_at_once),
+        TEST(cancelled),
+        TEST(too_many),
+        TEST(freed_with_queries),
+        TEST(freed_in_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

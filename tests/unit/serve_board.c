@@ -155,6 +155,22 @@ static void a_worker_sees_its_own_slot_only(void **state)
     assert_int_equal(board_slot(&f->board, number)->pid, pid);
 }
 
+/* Whoever took over the admin process could have written to what the master trusts. */
+static void a_protected_board_stays_so(void **state)
+{
+    struct fixture *f = *state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        size_t size = f->board.head->layout;
+        bool is_kept = board_protect(&f->board) == 0 && f->board.head->layout == size &&
+                       mprotect(f->board.head, size, PROT_READ | PROT_WRITE) < 0;
+        _exit(is_kept ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void a_board_is_handed_on(void **state)
 {
     struct fixture *f = *state;
@@ -276,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(slots_run_out, begin, end),
         cmocka_unit_test_setup_teardown(a_dead_workers_counts_stay_and_its_gauges_go, begin, end),
         cmocka_unit_test_setup_teardown(a_worker_sees_its_own_slot_only, begin, end),
+        cmocka_unit_test_setup_teardown(a_protected_board_stays_so, begin, end),
         cmocka_unit_test_setup_teardown(a_board_is_handed_on, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_board_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(durations_fall_into_buckets, begin, end),

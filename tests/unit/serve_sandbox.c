@@ -213,6 +213,7 @@ static void dial(const char *folder)
     int r = connect(fd, (const struct sockaddr *)&address, sizeof address);
     CHECK(2, r < 0)
     CHECK(3, errno != EACCES)
+    CHECK(4, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0)
 }
 
 static void stay_in(const char *folder)
@@ -223,6 +224,7 @@ static void stay_in(const char *folder)
     CHECK(1, fd >= 0)
     CHECK(2, connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 && errno == EACCES)
     CHECK(3, bind(fd, (const struct sockaddr *)&address, sizeof address) < 0 && errno == EACCES)
+    CHECK(4, socket(AF_UNIX, SOCK_STREAM, 0) < 0 && errno == EPERM) /* the way to other daemons */
 }
 
 static void guests_with_a_way_out_can_dial(void **state)
