@@ -11,7 +11,7 @@ GUEST_COMPILER = "clang-19"
 GUEST_PACKAGES = "clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32"
 
 
-def _compile(setting, command, output, packages):
+def compile_program(setting, command, output, packages):
     if shutil.which(command[0]) is None:
         raise Missing(f"{command[0]} is missing: apt install {packages}")
     try:
@@ -30,10 +30,10 @@ def guest(setting, name):
     wasm-opt after an optimised link wherever it finds one."""
     objects = []
     for source in (_source(setting, name), setting.root / "sdk/c/hythe_http.c"):
-        objects.append(_compile(
+        objects.append(compile_program(
             setting, [GUEST_COMPILER, "--target=wasm32-wasi", *FLAGS, "-I", setting.root / "sdk/c",
                       "-c", source], setting.cache / f"{source.stem}.o", GUEST_PACKAGES))
-    return _compile(
+    return compile_program(
         setting, [GUEST_COMPILER, "--target=wasm32-wasi",
                   "-Wl,-z,stack-size=262144,--stack-first,--strip-debug", *objects],
         setting.cache / f"{name}.wasm", GUEST_PACKAGES)
@@ -41,7 +41,7 @@ def guest(setting, name):
 
 def native(setting, name, *libraries):
     """A program that uses public libraries only."""
-    return _compile(setting, ["gcc", *FLAGS, _source(setting, name), *libraries],
+    return compile_program(setting, ["gcc", *FLAGS, _source(setting, name), *libraries],
                     setting.cache / name, "gcc libcurl4-openssl-dev")
 
 
@@ -51,7 +51,7 @@ def inside(setting, name):
     if not rooms.exists():
         raise Missing(f"{rooms} is not built; build it: make")
     engine = process.run([setting.root / "scripts/engine"], ENGINE_S, process.ALL_CPUS).strip()
-    return _compile(
+    return compile_program(
         setting, ["gcc", *FLAGS, "-I", setting.root / "src", "-I", setting.root / "include",
                   _source(setting, name), rooms, f"{engine}/libhythe_engine.a", "-Wl,--gc-sections",
                   "-lcares", "-lcjson", "-lpthread", "-ldl", "-lm", "-lgcc_s"],

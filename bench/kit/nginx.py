@@ -37,20 +37,20 @@ http {{
 """
 
 
-def _program():
+def program():
     found = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if found is None:
         raise Missing("nginx is missing: apt install nginx-light")
     return found
 
 
-def _free_port():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _await(child, port, folder):
+def await_port(child, port, folder):
     deadline_s = time.monotonic() + READY_S
     while time.monotonic() < deadline_s:
         if child.poll() is not None:
@@ -75,14 +75,14 @@ def serve(setting, sizes=None):
     for name, size in (sizes or {}).items():
         with open(files / name, "wb") as file:
             file.truncate(size)
-    port = _free_port()
+    port = free_port()
     config = folder / "nginx.conf"
     config.write_text(CONFIG.format(folder=folder, port=port), encoding="utf-8")
     # The other processor than that of the client, which is what is measured here.
-    child = process.start([_program(), "-c", config, "-e", folder / "error.log"],
+    child = process.start([program(), "-c", config, "-e", folder / "error.log"],
                           setting.client_cpus)
     try:
-        _await(child, port, folder)
+        await_port(child, port, folder)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.end(child)

@@ -1,15 +1,13 @@
 """`hythe serve` and nginx as the servers under test, and what loads them."""
 import re
 import select
-import shutil
 import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
 from kit import build, process, server
-from kit.nginx import _await, _free_port, _program
-from kit.setting import Missing
+from kit.nginx import await_port, free_port, program as nginx_program
 
 READY_S = 60
 HELLO = "Hello from the loopback\n"
@@ -99,17 +97,17 @@ def nginx(setting, buffering="on"):
     folder = setting.cache / "nginx_serving"
     folder.mkdir(exist_ok=True)
     source = setting.root / "bench/native/serving/echo.c"
-    program = build._compile(setting, ["gcc", *build.FLAGS, source], setting.cache / "echo", "gcc")
+    program = build.compile_program(setting, ["gcc", *build.FLAGS, source], setting.cache / "echo", "gcc")
     upstream = process.start([program], setting.client_cpus, stdout=subprocess.PIPE)
     echo = int(upstream.stdout.readline().rsplit(":", 1)[1])
-    port = _free_port()
+    port = free_port()
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(folder=folder, port=port, echo=echo, buffering=buffering),
                       encoding="utf-8")
-    child = process.start([_program(), "-c", config, "-e", folder / "error.log"],
+    child = process.start([nginx_program(), "-c", config, "-e", folder / "error.log"],
                           setting.server_cpus)
     try:
-        _await(child, port, folder)
+        await_port(child, port, folder)
         yield Served(child, port)
     finally:
         process.end(child)
@@ -151,19 +149,9 @@ def load(subject, setting, seconds, connections=8, path="/", upload=0):
 
 
 def latencies(subject, setting, seconds, per_second, connections=8):
-    """Microseconds of each request at a given rate, by h2load."""
-    if shutil.which("h2load") is None:
-        raise Missing("h2load is missing: apt install nghttp2-client")
-    log = setting.cache / "h2load.log"
-    log.unlink(missing_ok=True)
-    rate = max(1, round(per_second / connections))
-    process.run(["h2load", "--h1", "-t1", f"-c{connections}", f"-D{seconds}", f"--rps={rate}",
-                 f"--log-file={log}", f"http://127.0.0.1:{subject.port}/"], seconds + 30,
-                setting.client_cpus)
-    micros = []
-    for line in log.read_text().splitlines():
-        _, status, took = line.split("\t")[:3]
-        if status != "200":
-            raise process.Failure(f"h2load got status {status}")
-        micros.append(int(took))
-    return sorted(micros)
+    """(count, p50, p99, p99.9, most) in microseconds at a constant rate, by bench/native's pace."""
+    source = setting.root / "bench/native/serving/pace.c"
+    program = build.compile_program(setting, ["gcc", *build.FLAGS, source], setting.cache / "pace", "gcc")
+    out = process.run([program, subject.port, "/", round(per_second), connections, seconds],
+                      seconds + 30, setting.client_cpus)
+    return tuple(int(word) for word in out.split())

@@ -4,7 +4,8 @@
  *   1. on_turn, in the loop's deferred phase: the store is made, the guest runs
  *   2. it waits: the task is nowhere but in what wakes it, guest_wake -> on_wake -> on_turn
  *   3. it computes: a tick makes it yield, and it queues for loop_defer_slow: of all that compute one
- *      goes on in each turn of the loop, so everyone else waits for one tick at most
+ *      goes on in each turn of the loop, so everyone else waits for one tick at most; the same
+ *      happens to those that run for less when a turn's guests have had a tick together
  *   4. it ends: on_end
  *
  * What ends it before: a trap, a limit of the engine (fuel, memory), the CPU limit, looked at whenever
@@ -361,6 +362,10 @@ static void go_on(struct host_task *task, struct error *err)
 static void on_turn(struct loop_deferred *deferred)
 {
     struct host_task *task = container_of(deferred, struct host_task, turn);
+    if (loop_turn_age_ns(task->options.loop) >= TICK_NS) {
+        loop_defer_slow(task->options.loop, deferred);
+        return;
+    }
     struct error err; /* large, so it is left alone until something fails */
     err.code = 0;
     err.exit = 0;

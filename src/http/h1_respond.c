@@ -57,6 +57,7 @@ static void compact(struct h1_exchange *x)
 {
     if (x->out_at >= h1_pending(x)) {
         buffer_consume(&x->out, x->out_at);
+        x->response_at -= x->response_at < x->out_at ? x->response_at : x->out_at;
         x->out_at = 0;
     }
 }
@@ -189,6 +190,9 @@ static int put_length(struct h1_exchange *x, uint64_t length)
 
 static int put_connection(struct h1_exchange *x)
 {
+    if (x->needs_continue) {
+        x->keep_alive = false; /* nobody knows whether the peer will send the body */
+    }
     if (!x->keep_alive) {
         return append(&x->out, "Connection: close\r\n");
     }
@@ -223,9 +227,6 @@ static int h1_respond(struct http_transaction *t, const struct http_outbound *ou
     struct h1_exchange *x = exchange_of(t);
     size_t before = x->out.len;
     x->keep_alive = x->keep_alive && !server_is_last(x->c->server, x->c);
-    if (x->needs_continue) {
-        x->keep_alive = false; /* nobody knows whether the peer will send the body */
-    }
     int r = put_status_line(x, outbound->status);
     if (r == 0) {
         r = buffer_append(&x->out, server_date_block(x->c->server));
@@ -278,18 +279,38 @@ static int h1_interim(struct http_transaction *t, const struct http_outbound *ou
     return 0;
 }
 
+/* Put text into `out` before a response of which nothing has left. */
+static int insert(struct h1_exchange *x, const char *text)
+{
+    size_t len = strlen(text);
+    size_t at = x->t.status != 0 ? x->response_at : x->out.len;
+    int r = buffer_reserve(&x->out, len);
+    if (r == 0) {
+        memmove(x->out.data + at + len, x->out.data + at, x->out.len - at);
+        memcpy(x->out.data + at, text, len);
+        x->out.len += len;
+        x->response_at = at + len;
+    }
+    return r;
+}
+
 void h1_continue(struct h1_exchange *x)
 {
-    if (!x->needs_continue) {
+    bool is_late = x->t.status != 0 && x->has_left;
+    if (!x->needs_continue || is_late || insert(x, "HTTP/1.1 100 Continue\r\n\r\n") < 0) {
         return;
     }
     x->needs_continue = false;
-    if (x->t.status == 0 && append(&x->out, "HTTP/1.1 100 Continue\r\n\r\n") == 0) {
-        int r = h1_flush(x);
-        if (r < 0 && r != -EAGAIN) {
-            http_connection_doom(x->c);
-        }
+    /* The response may not go with it: it is not decided yet. */
+    struct iovec piece = {x->out.data + x->out_at, x->response_at - x->out_at};
+    int64_t n = net_stream_write(&x->c->stream, &piece, 1);
+    if (n > 0) {
+        x->out_at += (size_t)n;
+        compact(x);
+    } else if (n != -EAGAIN) {
+        http_connection_doom(x->c);
     }
+    h1_watch_write(x, n > 0);
 }
 
 /* -- content ---------------------------------------------------------------------------------- */

@@ -185,7 +185,8 @@ static int tell_to_continue(struct h2_stream *stream)
 {
     static const struct http_outbound go_on = {.status = 100, .length = HTTP_LENGTH_UNKNOWN};
     stream->expects_continue = false;
-    bool is_late = stream->has_all || stream->t.status != 0 || h2_queue_span(&stream->in).len > 0;
+    bool has_left = stream->t.status != 0 && list_empty(&stream->held_node);
+    bool is_late = stream->has_all || has_left || h2_queue_span(&stream->in).len > 0;
     return is_late ? 0 : interim(&stream->t, &go_on);
 }
 

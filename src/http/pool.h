@@ -7,7 +7,8 @@
  *
  * Never shared, also not within a pool: cookies and credentials, which libcurl keeps none of.
  *
- * At most 64 connections wait for the next request, none longer than a minute. */
+ * Of the connections that wait for the next request, for a minute at most, 64 are kept. Where many
+ * exchanges end at the same moment a few more stay; each further exchange closes one of them. */
 #ifndef HYTHE_HTTP_POOL_H
 #define HYTHE_HTTP_POOL_H
 

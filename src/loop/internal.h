@@ -29,6 +29,7 @@ struct loop {
 
     struct list deferred; /* of struct loop_deferred */
     struct list slow;     /* of struct loop_deferred, those of loop_defer_slow */
+    uint64_t turn_ns;     /* when the turn began to call these */
 
     int signal_fd; /* -1 until the first signal is watched */
     struct loop_io signal_io;

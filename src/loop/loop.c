@@ -124,7 +124,11 @@ static unsigned events_from_epoll(uint32_t epoll)
 static void run_deferred(struct loop *loop)
 {
     struct list now;
+    if (list_empty(&loop->deferred)) {
+        return;
+    }
     list_take_all(&now, &loop->deferred);
+    loop->turn_ns = loop_clock_ns();
     while (!list_empty(&now)) {
         struct loop_deferred *deferred = container_of(now.next, struct loop_deferred, node);
         list_remove(&deferred->node);
@@ -138,6 +142,7 @@ static void run_slow(struct loop *loop)
     if (!list_empty(&loop->slow)) {
         struct loop_deferred *deferred = container_of(loop->slow.next, struct loop_deferred, node);
         list_remove(&deferred->node);
+        loop->turn_ns = loop_clock_ns();
         deferred->on_turn(deferred);
     }
 }
@@ -252,6 +257,11 @@ void loop_defer_slow(struct loop *loop, struct loop_deferred *deferred)
     if (list_empty(&deferred->node)) {
         list_append(&loop->slow, &deferred->node);
     }
+}
+
+uint64_t loop_turn_age_ns(const struct loop *loop)
+{
+    return loop_clock_ns() - loop->turn_ns;
 }
 
 void loop_deferred_cancel(struct loop_deferred *deferred)

@@ -26,13 +26,21 @@ static void deliver(struct loop *loop, int signo)
     }
 }
 
+/* What a failed read leaves there has no edge of its own any more, so it is tried once again. */
 static void on_signal_fd(struct loop_io *io, unsigned events)
 {
     (void)events;
     struct loop *loop = container_of(io, struct loop, signal_io);
     struct signalfd_siginfo info;
-    while (io->loop != NULL && read(io->fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        deliver(loop, (int)info.ssi_signo);
+    for (int failures = 0; io->loop != NULL && failures < 2;) {
+        ssize_t n = read(io->fd, &info, sizeof info);
+        if (n == (ssize_t)sizeof info) {
+            deliver(loop, (int)info.ssi_signo);
+        } else if (n < 0 && errno == EAGAIN) {
+            return;
+        } else {
+            failures++;
+        }
     }
 }
 

@@ -487,3 +487,17 @@ def test_the_second_of_a_pipeline_is_fresh(server):
         assert int(reader.response().body) > 0
         assert reader.response().body == b"0\n"
         assert reader.response().body == b"1\n"
+
+
+def test_continue_after_the_head(hythe, guest, tmp_path):
+    """A guest that writes its head before it reads still lets the client send: 100 comes first."""
+    config = f'[[route]]\npath = "/..."\nmodule = "{guest("cgi_echo")}"\n'
+    server = hythe.serve(config=config, folder=tmp_path)
+    body = b"x" * 5000
+    with dial(server.address) as peer:
+        peer.sendall(b"POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n"
+                     b"Content-Length: %d\r\n\r\n" % len(body))
+        said = peer.recv(1000)
+        assert said == b"HTTP/1.1 100 Continue\r\n\r\n"
+        peer.sendall(body)
+        assert Reader(peer).response().body == body

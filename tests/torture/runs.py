@@ -19,7 +19,7 @@ RUNS_MAX = 3000
 BATCH = 16
 # What says why: a line of hythe's that is none of a good start. What a guest says when it ends of a
 # failed call is good enough, too.
-WORD = re.compile(r"^hythe: (?!listening on|serving on|status on|workers run with).{8,}|^fatal: .{8,}",
+WORD = re.compile(r"^hythe: (?!(?:(?:listening|serving|status) on \S+|workers run with.*)$).{8,}|^fatal: .{8,}",
                   re.MULTILINE)
 
 

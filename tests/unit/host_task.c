@@ -36,6 +36,7 @@ struct job {
     size_t taken_len;
     bool frees_itself; /* in on_end */
     unsigned pause_ms; /* of a call that waits: the machine is busy with others */
+    unsigned reads;
     unsigned ends;
     struct host_task_result result;
     char why[2048]; /* result.text */
@@ -78,6 +79,7 @@ static int make_engine(void)
 static int64_t job_read(void *context, const struct iovec *pieces, int count)
 {
     struct job *job = context;
+    job->reads++;
     if (job->text == NULL) {
         assert_int_equal(usleep(job->pause_ms * 1000), 0);
         return -EAGAIN;
@@ -524,6 +526,32 @@ static void a_computing_guest_holds_up_nobody(void **state)
     assert_true(job->result.cpu_ns < 50 * MS); /* the others' time is not its own */
 }
 
+/* Guests that wait, or end, before their tick comes were all run in one turn of the loop. */
+static void many_short_guests_hold_up_nobody(void **state)
+{
+    struct bench *b = *state;
+    load(b, echo);
+    for (unsigned i = 0; i < POOL_SIZE; i++) {
+        start(b, i)->pause_ms = 12;
+    }
+    for (unsigned i = 0; i < POOL_SIZE - 1; i++) { /* two in the first turn, then one in each */
+        turn(b, 1);
+        unsigned reads = 0;
+        for (unsigned k = 0; k < POOL_SIZE; k++) {
+            reads += b->jobs[k].reads;
+        }
+        assert_int_equal(reads, i + 2);
+    }
+    for (unsigned i = 0; i < POOL_SIZE; i++) {
+        b->jobs[i].text = "12345";
+        guest_stream_ready(b->jobs[i].in, LOOP_READ);
+    }
+    for (unsigned i = 0; i < POOL_SIZE; i++) {
+        await(b, &b->jobs[i]);
+        assert_int_equal(b->jobs[i].result.end, TASK_EXITED);
+    }
+}
+
 static uint64_t thread_clock_ns(void)
 {
     struct timespec now;
@@ -706,6 +734,7 @@ int main(void)
         TEST(a_task_may_be_freed_when_it_ends),
         TEST(a_guest_outlives_its_streams),
         TEST(a_computing_guest_holds_up_nobody),
+        TEST(many_short_guests_hold_up_nobody),
         TEST(computing_guests_take_turns),
         TEST(many_follow_each_other),
         TEST(another_function_may_be_the_entry),

@@ -26,7 +26,7 @@ extern char **environ;
 static volatile int zero = 0;
 static char piece[PIECE_LEN];
 
-/* -- output -------------------------------------------------------------------------------------- */
+/* -- output ------------------------------------------------------------------------------------ */
 
 /* Nobody listens any more: end, as a program does that SIGPIPE reaches. */
 static void write_all(const char *bytes, size_t len)
@@ -63,7 +63,7 @@ static void write_many(uint64_t len)
     }
 }
 
-/* -- well-behaved -------------------------------------------------------------------------------- */
+/* -- well-behaved ------------------------------------------------------------------------------ */
 
 static void copy(void)
 {
@@ -182,7 +182,7 @@ static void count(uint64_t number)
     fflush(stdout);
 }
 
-/* -- secrets ------------------------------------------------------------------------------------- */
+/* -- secrets ----------------------------------------------------------------------------------- */
 
 /* Not to be found in a memory that nobody has written it to: made as it is needed. */
 static uint64_t secret(void)
@@ -224,7 +224,7 @@ static void recall(uint64_t number)
     fflush(stdout);
 }
 
-/* -- badly behaved ------------------------------------------------------------------------------- */
+/* -- badly behaved ----------------------------------------------------------------------------- */
 
 static void spin(uint64_t number)
 {
@@ -405,7 +405,7 @@ static void poll_many(uint64_t number)
     fflush(stdout);
 }
 
-/* -- which --------------------------------------------------------------------------------------- */
+/* -- which ------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
