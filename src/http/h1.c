@@ -598,7 +598,7 @@ static void go_on(struct http_connection *c)
 static void tell_writable(struct h1_exchange *x)
 {
     transaction_writable(&x->t);
-    h1_watch_write(x, false); /* a handler with nothing to write just now keeps nobody waiting */
+    h1_watch_write(x, 0); /* a handler with nothing to write just now keeps nobody waiting */
 }
 
 static void on_ready(struct http_connection *c, unsigned events)
@@ -616,7 +616,8 @@ static void on_ready(struct http_connection *c, unsigned events)
         transaction_readable(&x->t);
     }
     if (!x->t.is_over && !c->is_doomed && (events & LOOP_WRITE) != 0) {
-        int r = h1_flush(x);
+        bool is_held = x->t.status != 0 && x->framing == FRAMING_UNDECIDED; /* until its turn */
+        int r = is_held ? 0 : h1_flush(x);
         if (r < 0 && r != -EAGAIN) {
             http_connection_close(c, true /* reset */, HTTP_PEER_LEFT);
             return;

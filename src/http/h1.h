@@ -42,6 +42,7 @@ struct h1_exchange {
     struct buffer out; /* to be sent: out.data[out_at..len) */
     size_t out_at;
     size_t response_at; /* where in `out` the response begins, while nothing of it has left */
+    size_t progress;    /* bytes taken since the write timeout began */
     bool has_left;      /* something of the response has been sent */
     struct buffer held; /* content while the framing is undecided */
     enum h1_framing framing;
@@ -72,7 +73,7 @@ int h1_flush(struct h1_exchange *x);
 
 /* h1_respond.c: start the write timeout when something is pending or the handler waits for room, and
  * stop it otherwise. */
-void h1_watch_write(struct h1_exchange *x, bool made_progress);
+void h1_watch_write(struct h1_exchange *x, size_t sent);
 
 /* h1_respond.c: send "100 Continue", if the peer waits for it. */
 void h1_continue(struct h1_exchange *x);

@@ -17,6 +17,7 @@ enum {
     DIRECT_MIN = 4 << 10, /* pieces from here on are not copied */
     CHUNK_MAX = 64 << 10,
     CHUNK_LINE_MAX = 20,
+    PROGRESS_MIN = 4 << 10,
     TAKES_ALL_MAX = 64 << 20,
 };
 
@@ -38,7 +39,9 @@ void h1_respond_reset(struct h1_exchange *x)
 
 /* -- sending ---------------------------------------------------------------------------------- */
 
-void h1_watch_write(struct h1_exchange *x, bool made_progress)
+/* A peer that takes a byte now and then is as good as one that takes none: only PROGRESS_MIN bytes
+ * begin the timeout anew. */
+void h1_watch_write(struct h1_exchange *x, size_t sent)
 {
     struct http_connection *c = x->c;
     struct deadline_queue *queue = &c->server->write;
@@ -46,7 +49,11 @@ void h1_watch_write(struct h1_exchange *x, bool made_progress)
         if (c->deadline.queue == queue) {
             deadline_stop(&c->deadline);
         }
-    } else if (made_progress || c->deadline.queue != queue) {
+        return;
+    }
+    x->progress += sent;
+    if (x->progress >= PROGRESS_MIN || c->deadline.queue != queue) {
+        x->progress = 0;
         (void)deadline_start(queue, &c->deadline, loop_clock_ns()); /* else a little late */
     }
 }
@@ -80,7 +87,7 @@ static int64_t send_now(struct h1_exchange *x, const struct iovec *pieces, int c
         if (n == -EAGAIN) {
             /* TLS may have sealed the first bytes: they can only be followed by the rest. */
             x->has_left = x->has_left || x->c->stream.tls != NULL;
-            h1_watch_write(x, false);
+            h1_watch_write(x, 0);
             return pending > 0 ? -EAGAIN : 0;
         }
         return n;
@@ -90,12 +97,12 @@ static int64_t send_now(struct h1_exchange *x, const struct iovec *pieces, int c
     if (sent < pending) {
         x->out_at += sent;
         compact(x);
-        h1_watch_write(x, true);
+        h1_watch_write(x, sent);
         return -EAGAIN;
     }
     x->out.len = 0;
     x->out_at = 0;
-    h1_watch_write(x, true);
+    h1_watch_write(x, sent);
     return (int64_t)(sent - pending);
 }
 
@@ -310,7 +317,7 @@ void h1_continue(struct h1_exchange *x)
     } else if (n != -EAGAIN) {
         http_connection_doom(x->c);
     }
-    h1_watch_write(x, n > 0);
+    h1_watch_write(x, n > 0 ? (size_t)n : 0);
 }
 
 /* -- content ---------------------------------------------------------------------------------- */
@@ -393,7 +400,7 @@ static int64_t write_plain(struct h1_exchange *x, const uint8_t *bytes, size_t l
     int64_t n = send_now(x, &piece, 1);
     if (n == 0) {
         x->t.wants_write = true; /* nothing is pending, and yet the peer has something to take */
-        h1_watch_write(x, false);
+        h1_watch_write(x, 0);
         return -EAGAIN;
     }
     return n < 0 && n != -EAGAIN ? broken(x, n) : n;
@@ -434,7 +441,7 @@ static int64_t write_chunk(struct h1_exchange *x, const uint8_t *bytes, size_t l
     if (r < 0) {
         return broken(x, -EPIPE); /* half a chunk cannot be taken back */
     }
-    h1_watch_write(x, false);
+    h1_watch_write(x, 0);
     return (int64_t)len;
 }
 

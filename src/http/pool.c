@@ -178,8 +178,10 @@ static void rest(struct http_pool *pool)
         (void)pool->curl.multi_cleanup(pool->multi); /* nothing is added to it any more */
         pool->multi = NULL;
     }
-    while (!list_empty(&pool->sockets)) {
-        socket_free(container_of(pool->sockets.next, struct pool_socket, node));
+    for (struct list *node = pool->sockets.next; node != &pool->sockets;) {
+        struct pool_socket *socket = container_of(node, struct pool_socket, node);
+        node = node->next;
+        socket_free(socket);
     }
     loop_timer_stop(&pool->timer);
     loop_deferred_cancel(&pool->retry);

@@ -135,6 +135,9 @@ uint32_t board_row_of(struct board *board, const char *name)
     struct board_head *head = board->head;
     char cut[BOARD_NAME_MAX] = {0};
     size_t len = strnlen(name, BOARD_NAME_MAX - 1);
+    while (len > 0 && ((uint8_t)name[len] & 0xc0) == 0x80) {
+        len--; /* not in the middle of a character */
+    }
     memcpy(cut, name, len);
     for (uint32_t i = 0; i < head->row_count; i++) {
         if (memcmp(head->names[i], cut, len + 1) == 0) {

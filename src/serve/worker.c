@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,7 +35,7 @@
 #include "serve/line_limit.h"
 #include "serve/sandbox.h"
 
-enum { LOG_FLUSH_NS = 250000000, GAUGES_NS = 500000000 };
+enum { LOG_FLUSH_NS = 250000000, GAUGES_NS = 500000000, LOADER_CPU_S = 600 };
 
 #define SOFTWARE "hythe/" HYTHE_VERSION
 
@@ -534,6 +535,8 @@ int loader_run(void *options, int control_fd)
     struct worker worker = {
         .options = options, .control_fd = control_fd, .log = {.fd = -1}, .is_loader = true};
     struct error err = {0};
+    const struct rlimit cpu = {.rlim_cur = LOADER_CPU_S, .rlim_max = LOADER_CPU_S};
+    (void)setrlimit(RLIMIT_CPU, &cpu); /* a module that compiles for ever must not */
     int r = loop_new(&worker.loop);
     r = r < 0 ? error_set_errno(&err, r, "making a loop") : make_fronts(&worker, &err);
     if (r == 0) {

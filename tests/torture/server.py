@@ -182,13 +182,12 @@ def serve(run, cache):
         return
     server.ports = [int(port) for port in re.findall(r"^hythe: serving on .*:(\d+)$", run.said(),
                                                      re.MULTILINE)]
-    if len(server.ports) != 2:
-        server.fail("does not say where it serves")
-    server.expect_all()
-    server.process.send_signal(signal.SIGHUP)
-    if not server.await_words(r"^hythe: (?:reloaded: |not reloaded: )"):
-        raise Failure(f"ended with {server.process.wait()} when it was to reload")
-    server.expect_all()
+    if len(server.ports) == 2:  # or a socket's address could not be told
+        server.expect_all()
+        server.process.send_signal(signal.SIGHUP)
+        if not server.await_words(r"^hythe: (?:reloaded: |not reloaded: )"):
+            raise Failure(f"ended with {server.process.wait()} when it was to reload")
+        server.expect_all()
     server.process.terminate()
     code, out = wait(server.process)
     run.judge(code, out, did_its_work=code == 0)
