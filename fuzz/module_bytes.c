@@ -39,6 +39,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     for (uint32_t i = 0; i < module_export_count(module); i++) {
         must(module_find_export(module, module_export(module, i)->name) != NULL);
     }
-    module_free(module);
+    module_unref(module);
     return 0;
 }

@@ -131,10 +131,11 @@ static int module_wrap(struct engine *engine, wasmtime_module_t *wasm, struct mo
         wasmtime_module_delete(wasm);
         return error_set_errno(err, -ENOMEM, "reading the module's imports");
     }
+    module->refs = 1;
     module->engine = engine;
     module->wasm = wasm;
     if (read_imports(module) < 0 || read_exports(module) < 0) {
-        module_free(module);
+        module_unref(module);
         return error_set_errno(err, -ENOMEM, "reading the module's imports");
     }
     *ret_module = module;
@@ -265,9 +266,15 @@ static void free_text(const char *text)
     free((void *)(uintptr_t)text);
 }
 
-void module_free(struct module *module)
+struct module *module_ref(struct module *module)
 {
-    if (module == NULL) {
+    module->refs++;
+    return module;
+}
+
+void module_unref(struct module *module)
+{
+    if (module == NULL || --module->refs > 0) {
         return;
     }
     for (uint32_t i = 0; i < module->import_count; i++) {

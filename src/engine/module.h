@@ -64,8 +64,12 @@ int module_map(struct engine *engine, const char *path, struct module **ret_modu
 int module_serialize(const struct module *module, struct span *ret_bytes, struct error *err);
 void module_serialized_free(struct span bytes);
 
-/* Release a module; guests made from it keep what they need. NULL is fine. */
-void module_free(struct module *module);
+/* Take another reference. Gives the module. */
+struct module *module_ref(struct module *module);
+
+/* Drop a reference, of which whoever made the module has the first; with the last one it goes. Guests
+ * made from it keep what they need. NULL is fine. */
+void module_unref(struct module *module);
 
 uint32_t module_import_count(const struct module *module);
 const struct module_import *module_import(const struct module *module, uint32_t index);

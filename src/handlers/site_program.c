@@ -2,6 +2,7 @@
  * request can be given to. Routes that want the same of the same module share one. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "handlers/cgi_env.h"
 #include "handlers/internal.h"
@@ -157,6 +158,20 @@ static const struct site_program *find(const struct site *site, struct span key)
     return NULL;
 }
 
+/* A program of that module, whatever else it grants: its key begins with the module's name. The last
+ * ones first: routes of one module stand together. */
+static const struct host_program *find_module(const struct site *site, const char *module)
+{
+    size_t len = strlen(module) + 1;
+    for (uint32_t i = site->program_count; i > 0; i--) {
+        const struct site_program *other = &site->programs[i - 1];
+        if (other->key.len >= len && memcmp(other->key.data, module, len) == 0) {
+            return other->program;
+        }
+    }
+    return NULL;
+}
+
 /* -- what the module is ------------------------------------------------------------------------ */
 
 /* "hythe run" with the options that the module needs. */
@@ -235,9 +250,12 @@ static int make(struct site *site, const struct site_route *route, struct site_p
         return error_set_errno(err, -ENOMEM, "preparing the route");
     }
     int r = configure(made->config, route, err);
+    const char *module = route->config->module;
+    const struct host_program *other = find_module(site, module);
     if (r == 0) {
-        r = host_program_new(site->engine, route->config->module, made->config, &made->program,
-                             err);
+        r = other != NULL
+                ? host_program_share(other, module, made->config, &made->program, err)
+                : host_program_new(site->engine, module, made->config, &made->program, err);
     }
     if (r == 0) {
         r = check_role(route, host_program_module(made->program), err);

@@ -83,7 +83,7 @@ int hythe_check(const char *module_path, bool json, char **ret_text, hythe_error
     }
     bool is_runnable = r == 0 && check_is_runnable(&checked.report);
     dialect_report_done(&checked.report);
-    module_free(checked.loaded.module);
+    module_unref(checked.loaded.module);
     engine_free(checked.engine);
     if (r < 0) {
         (void)host_error_give(&err, ret_error);

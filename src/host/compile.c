@@ -19,7 +19,7 @@ static int compile_to(const char *module_path, const char *output_path, struct e
     if (r == 0) {
         r = cache_write_file(loaded.module, output_path, err);
     }
-    module_free(loaded.module);
+    module_unref(loaded.module);
     engine_free(engine);
     return r;
 }

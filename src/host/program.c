@@ -192,6 +192,20 @@ static int link_module(const char *path, struct module *module,
     return r;
 }
 
+/* Make a program that owns its reference of the module; a failure drops it. */
+static int adopt_module(const char *path, struct module *module,
+                        const struct hythe_guest_config *config, struct host_program **ret_program,
+                        struct error *err)
+{
+    int r = link_module(path, module, config, ret_program, err);
+    if (r < 0) {
+        module_unref(module);
+        return r;
+    }
+    (*ret_program)->owns_module = true;
+    return 0;
+}
+
 int host_program_new(struct engine *engine, const char *path,
                      const struct hythe_guest_config *config, struct host_program **ret_program,
                      struct error *err)
@@ -201,13 +215,14 @@ int host_program_new(struct engine *engine, const char *path,
     if (r < 0) {
         return r;
     }
-    r = link_module(path, loaded.module, config, ret_program, err);
-    if (r < 0) {
-        module_free(loaded.module);
-        return r;
-    }
-    (*ret_program)->owns_module = true;
-    return 0;
+    return adopt_module(path, loaded.module, config, ret_program, err);
+}
+
+int host_program_share(const struct host_program *other, const char *path,
+                       const struct hythe_guest_config *config, struct host_program **ret_program,
+                       struct error *err)
+{
+    return adopt_module(path, module_ref(other->module), config, ret_program, err);
 }
 
 void host_program_free(struct host_program *program)
@@ -229,7 +244,7 @@ void host_program_free(struct host_program *program)
     linked_entry_free(program->initialize);
     linked_free(program->linked);
     if (program->owns_module) {
-        module_free(program->module);
+        module_unref(program->module);
     }
     free(program);
 }

@@ -32,7 +32,7 @@ static const char *base_name(const char *path)
 void host_run_done(struct host_run *run)
 {
     free(run->links);
-    module_free(run->loaded.module);
+    module_unref(run->loaded.module);
     engine_free(run->engine);
     listeners_done(&run->listeners);
     *run = (struct host_run){0};

@@ -97,6 +97,11 @@ int host_program_new(struct engine *engine, const char *path,
                      struct error *err);
 
 /* Release it; none of its tasks is left. NULL is fine. */
+/* As host_program_new with another program's module: routes that differ in what they grant need not
+ * load it twice. `path` names it in errors. */
+int host_program_share(const struct host_program *other, const char *path,
+                       const struct hythe_guest_config *config, struct host_program **ret_program,
+                       struct error *err);
 void host_program_free(struct host_program *program);
 
 /* Let go of the loop that its tasks ran on, when none of them is left: the next one may have another. */

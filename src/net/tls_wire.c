@@ -64,6 +64,7 @@ static int on_write(BIO *bio, const char *data, int len)
     struct tls_wire *wire = bio_get_data(bio);
     const uint8_t *bytes = (const uint8_t *)data;
     size_t left = (size_t)len;
+    wire->ssl->bio_clear_flags(bio, RETRY_READ); /* a failure would look like the read's wait */
     int r = tls_wire_flush(wire);
     if (r == 0) {
         ssize_t n = send_some(wire, bytes, left);

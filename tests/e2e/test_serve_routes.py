@@ -1,10 +1,11 @@
 """Which route a request meets, however its path and host are spelled; redirects and fixed texts."""
 import json
+import os
 import re
 
 import pytest
 
-from harness import ask, dial, exchange, get, post, Reader
+from harness import Reader, ask, dial, exchange, get, memory_kib, post, worker_of
 
 CONFIG = r"""
 workers = 1
@@ -158,3 +159,15 @@ def test_a_thousand_routes(hythe, tmp_path):
     for i in (0, 1, 499, 998, 999):
         assert at(server, f"/r{i}/x").body == f"number {i}".encode()
     assert at(server, "/r1000").status == 404
+
+
+def test_many_routes_of_one_module(hythe, guest, tmp_path):
+    """Routes that differ in what they grant share the module's code: each costs kilobytes."""
+    count = 2000
+    routes = "".join(f'[[route]]\npath = "/r{i}/..."\nmodule = "{guest("cgi_env")}"\n'
+                     f'env = {{ NUMBER = "{i}" }}\n' for i in range(count))
+    server = hythe.serve(config="workers = 1\n" + routes, folder=tmp_path)
+    answer = ask(server.address, b"GET /r1234/ HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+    assert b"NUMBER=1234\n" in answer.body
+    assert memory_kib(worker_of(server)) < 64 << 10
+    assert len(os.listdir(f"/proc/{worker_of(server)}/fd")) < 64

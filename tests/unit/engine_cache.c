@@ -120,7 +120,7 @@ static enum cache_result load_with(struct engine *with, const char *text)
     assert_non_null(module_find_export(module, "f"));
     /* Whoever waits is told of a compilation, and of nothing else. */
     assert_int_equal(compilations, result == CACHE_HIT ? 0 : 1);
-    module_free(module);
+    module_unref(module);
     return result;
 }
 
@@ -167,12 +167,12 @@ static void no_directory_is_no_error(void **state)
     (void)state;
     assert_int_equal(load_from(NULL, engine, source, &module, &result), 0);
     assert_int_equal(result, CACHE_UNSTORED);
-    module_free(module);
+    module_unref(module);
     assert_int_equal(load_from("/proc/no", engine, source, &module, NULL), 0);
-    module_free(module);
+    module_unref(module);
     assert_int_equal(load_from("/dev/null", engine, source, &module, &result), 0);
     assert_int_equal(result, CACHE_UNSTORED);
-    module_free(module);
+    module_unref(module);
 }
 
 static void what_is_no_module_leaves_no_entry(void **state)
@@ -282,7 +282,7 @@ static void write_compiled(char path[PATH_LEN])
     assert_true(snprintf(path, PATH_LEN, "%s/out.cwasm", root) < PATH_LEN);
     assert_int_equal(module_compile(engine, span_of(source), &module, &err), 0);
     assert_int_equal(cache_write_file(module, path, &err), 0);
-    module_free(module);
+    module_unref(module);
 }
 
 static void a_written_file_maps_again(void **state)
@@ -294,7 +294,7 @@ static void a_written_file_maps_again(void **state)
     write_compiled(path);
     assert_int_equal(cache_map_file(engine, path, &module, &err), 0);
     assert_non_null(module_find_export(module, "f"));
-    module_free(module);
+    module_unref(module);
 }
 
 static int map(struct engine *with, const char *path, const char *words)
@@ -344,7 +344,7 @@ static void a_file_that_cannot_be_written_leaves_nothing(void **state)
     assert_int_equal(rmdir(dir), 0); /* nothing lies in it */
     (void)snprintf(dir, sizeof dir, "%s", root);
     assert_int_equal(list(), 0); /* nor beside it */
-    module_free(module);
+    module_unref(module);
 }
 
 /* -- where ------------------------------------------------------------------------------------ */

@@ -191,7 +191,7 @@ static int teardown(void **state)
     struct bench *b = *state;
     instance_free(b->instance);
     linked_free(b->linked);
-    module_free(b->module);
+    module_unref(b->module);
     return 0;
 }
 

@@ -137,7 +137,7 @@ static int teardown(void **state)
     linked_entry_free(b->entries[0]);
     linked_entry_free(b->entries[1]);
     linked_free(b->linked);
-    module_free(b->module);
+    module_unref(b->module);
     return 0;
 }
 
@@ -358,7 +358,7 @@ static void a_module_too_large_for_the_pool_is_refused(void **state)
         assert_int_equal(module_compile(pool, span_of(too_large[i]), &b->module, &b->err), -E2BIG);
         assert_non_null(strstr(b->err.text, "exceeds"));
         assert_int_equal(module_compile(plain, span_of(too_large[i]), &b->module, &b->err), 0);
-        module_free(b->module);
+        module_unref(b->module);
         b->module = NULL;
     }
     assert_int_equal(module_compile(pool, span_of("(module (func i32.add))"), &b->module, &b->err),

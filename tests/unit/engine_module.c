@@ -91,7 +91,7 @@ static void lists_imports_with_their_types(void **state)
         assert_string_equal(import->params, want[i].params);
         assert_string_equal(import->results, want[i].results);
     }
-    module_free(module);
+    module_unref(module);
 }
 
 static void lists_exports_with_their_types(void **state)
@@ -116,7 +116,7 @@ static void lists_exports_with_their_types(void **state)
     assert_string_equal(f->results, "i");
     assert_null(module_find_export(module, "g"));
     assert_null(module_find_export(module, ""));
-    module_free(module);
+    module_unref(module);
 }
 
 static void refuse(const char *bytes, size_t len)
@@ -155,7 +155,7 @@ static void a_module_cut_short_is_refused(void **state)
     size_t len = sizeof bytes - 1;
     assert_int_equal(
         module_compile(engine, (struct span){(const uint8_t *)bytes, len}, &module, &err), 0);
-    module_free(module);
+    module_unref(module);
     for (size_t cut = 0; cut < len; cut++) {
         char *copy = malloc(cut + 1); /* so that the sanitizer sees a read past the end */
         struct error cut_err = {0};
@@ -166,7 +166,7 @@ static void a_module_cut_short_is_refused(void **state)
             module_compile(engine, (struct span){(const uint8_t *)copy, cut}, &module, &cut_err);
         /* Cut between two sections it may be whole again. */
         assert_true(r == 0 || (r == -ENOEXEC && module == NULL));
-        module_free(module);
+        module_unref(module);
         free(copy);
     }
 }
@@ -181,8 +181,8 @@ static void is_the_same_after_serializing(void **state)
     assert_int_equal(module_serialize(module, &bytes, &err), 0);
     assert_int_equal(module_form_of(bytes), MODULE_COMPILED);
     module_serialized_free(bytes);
-    module_free(module);
-    module_free(NULL);
+    module_unref(module);
+    module_unref(NULL);
 }
 
 static void a_missing_file_cannot_be_mapped(void **state)
@@ -229,7 +229,7 @@ static void compiler_threads_take_no_signals(void **state)
     }
     closedir(tasks);
     assert_int_equal(open_to_it, 1); /* this one */
-    module_free(module);
+    module_unref(module);
     engine_free(parallel);
 }
 

@@ -86,7 +86,7 @@ static void end(struct fixture *f)
     http_peer_free(f->peer);
     hythe_guest_config_free(f->config);
     loop_free(f->loop);
-    module_free(f->module);
+    module_unref(f->module);
     engine_free(f->engine);
     free(f);
 }

@@ -752,6 +752,21 @@ static void a_peer_that_has_gone_takes_no_more(void **state)
     end(&pair);
 }
 
+/* What the read left behind in the BIO is not what the write has failed of. */
+static void it_is_told_so_too_after_a_read_that_waits(void **state)
+{
+    struct pair pair;
+    uint8_t got[16];
+    (void)state;
+    begin_plainly(&pair);
+    shake_well(&pair);
+    assert_int_equal(net_stream_read(&pair.server, got, sizeof got), -EAGAIN);
+    assert_int_equal(close(pair.fds[1]), 0);
+    pair.fds[1] = -1;
+    assert_int_equal(server_write(&pair, "x"), -EPIPE);
+    end(&pair);
+}
+
 static void damaged_bytes_are_an_error(void **state)
 {
     struct pair pair;
@@ -819,6 +834,7 @@ int main(void)
         cmocka_unit_test(the_peers_end_is_no_error),
         cmocka_unit_test(a_cut_stream_is_an_error),
         cmocka_unit_test(a_peer_that_has_gone_takes_no_more),
+        cmocka_unit_test(it_is_told_so_too_after_a_read_that_waits),
         cmocka_unit_test(damaged_bytes_are_an_error),
         cmocka_unit_test(sessions_keep_their_context),
     };
