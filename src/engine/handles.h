@@ -16,7 +16,7 @@ struct engine {
 };
 
 struct module {
-    struct engine *engine;         /* borrowed */
+    struct engine *engine; /* borrowed */
     uint32_t refs;
     wasmtime_module_t *wasm;       /* owned */
     struct module_import *imports; /* owned */

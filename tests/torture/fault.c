@@ -283,6 +283,17 @@ pid_t fault_fork(void)
     return pid;
 }
 
+/* A forked process ends here, past the sanitizer's own last look. */
+void __lsan_do_leak_check(void) __attribute__((weak));
+void fault__exit(int code) __attribute__((noreturn));
+void fault__exit(int code)
+{
+    if (__lsan_do_leak_check != NULL) {
+        __lsan_do_leak_check();
+    }
+    _exit(code);
+}
+
 void *fault_dlopen(const char *path, int flags);
 void *fault_dlopen(const char *path, int flags)
 {

@@ -16,7 +16,7 @@ PROGRAM = os.environ["TORTURE_PROGRAM"]
 GUESTS = pathlib.Path(os.environ.get("HYTHE_GUESTS", ROOT / "build" / "guests"))
 RUN_SECONDS = 30
 RUNS_MAX = 3000
-BATCH = 16
+BATCH = 8
 # What says why: a line of hythe's that is none of a good start. What a guest says when it ends of a
 # failed call is good enough, too.
 WORD = re.compile(r"^hythe: (?!(?:(?:listening|serving|status) on \S+|workers run with.*)$).{8,}|^fatal: .{8,}",

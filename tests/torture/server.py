@@ -198,8 +198,8 @@ def serve(run, cache):
 SCENARIOS = [
     Scenario("serve_master", serve, 0, 5),
     Scenario("serve_loader", serve, 1, 5),
-    Scenario("serve_worker", serve, 2, 5),
+    Scenario("serve_worker", serve, 2, 3),
     Scenario("serve_admin", serve, 3, 3),
-    Scenario("serve_next_loader", serve, 4, 29),
-    Scenario("serve_next_worker", serve, 5, 29),
+    Scenario("serve_next_loader", serve, 4, 17),
+    Scenario("serve_next_worker", serve, 5, 17),
 ]
