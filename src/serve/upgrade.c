@@ -78,10 +78,12 @@ static int split_arguments(struct buffer *text, char ***ret_argv)
     for (size_t i = 0; i < text->len; i++) {
         count += text->data[i] == '\0';
     }
+    if (count == 0) {
+        return -EINVAL;
+    }
     char **argv = calloc(count + 1, sizeof *argv);
-    if (argv == NULL || count == 0) {
-        free(argv);
-        return count == 0 ? -EINVAL : -ENOMEM;
+    if (argv == NULL) {
+        return -ENOMEM;
     }
     char *at = (char *)text->data;
     for (size_t i = 0; i < count; i++) {
@@ -102,7 +104,7 @@ static int execute(const char *path)
     if (r == 0) {
         r = split_arguments(&text, &argv);
     }
-    if (r == 0) {
+    if (r == 0 && argv != NULL) { /* without an error there are arguments */
         (void)execve(path, argv, environ); /* comes back only with an error */
         r = -errno;
     }

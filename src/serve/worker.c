@@ -273,7 +273,8 @@ static int make_fronts(struct worker *worker, struct error *err)
 static int open_libraries(const struct worker *worker, struct error *err)
 {
     struct nghttp2 nghttp2;
-    struct curl_library curl = {NULL};
+    struct curl_library curl;
+    memset(&curl, 0, sizeof curl);
     int r = 0;
     for (uint32_t i = 0; i < worker->front_count && r == 0; i++) {
         r = worker->fronts[i].offers_h2 ? nghttp2_open(&nghttp2, err) : 0;
