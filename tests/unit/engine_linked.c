@@ -347,11 +347,13 @@ static void nothing_is_left_for_the_next(void **state)
 
 static void a_module_too_large_for_the_pool_is_refused(void **state)
 {
+    static const char five_tables[] =
+        "(module (table 1 funcref) (table 1 funcref) (table 1 funcref) "
+        "(table 1 funcref) (table 1 funcref))";
     static const char *const too_large[] = {
         "(module (memory 1) (memory 1))",
         "(module (table 2000000 funcref))",
-        "(module (table 1 funcref) (table 1 funcref) (table 1 funcref) (table 1 funcref)"
-        " (table 1 funcref))",
+        five_tables,
     };
     struct bench *b = *state;
     for (size_t i = 0; i < ARRAY_COUNT(too_large); i++) {
