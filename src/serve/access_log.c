@@ -430,7 +430,7 @@ int access_log_flush(struct access_log *log)
 {
     size_t from = 0;
     int r = 0;
-    if (log->fd < 0) {
+    if (log->fd < 0 || log->len == 0) {
         return 0;
     }
     while (r == 0 && from < log->len && can_write(log)) {

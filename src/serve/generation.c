@@ -301,6 +301,14 @@ static void count_ready(const struct generation *generation)
     }
 }
 
+/* One that cannot be told would never accept: it starts again instead. */
+static void tell_to_accept(struct worker_seat *seat)
+{
+    if (child_send(&seat->child, CONTROL_GO, -1) < 0) {
+        child_signal(&seat->child, SIGKILL);
+    }
+}
+
 static void on_worker_ready(struct worker_seat *seat, const struct control_message *message)
 {
     struct generation *generation = seat->generation;
@@ -314,8 +322,7 @@ static void on_worker_ready(struct worker_seat *seat, const struct control_messa
         memcpy(generation->sandbox, message->text, message->text_len + 1);
     }
     if (generation->state == GENERATION_SERVING) {
-        (void)child_send(&seat->child, CONTROL_GO,
-                         -1); /* it may have ended: then it starts again */
+        tell_to_accept(seat);
     } else if (generation->state == GENERATION_STARTING &&
                generation->ready == generation->seat_count) {
         generation->state = GENERATION_READY;
@@ -450,7 +457,7 @@ void generation_go(struct generation *generation)
     assert(generation->state == GENERATION_READY);
     generation->state = GENERATION_SERVING;
     for (uint32_t i = 0; i < generation->seat_count; i++) {
-        (void)child_send(&generation->seats[i].child, CONTROL_GO, -1); /* or it starts again */
+        tell_to_accept(&generation->seats[i]);
     }
     for (size_t i = 0; i < generation->lines.count; i++) {
         log_line("%s", generation->lines.items[i]);

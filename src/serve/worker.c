@@ -59,6 +59,7 @@ struct worker {
     struct loop_timer gauges;
     struct loop_timer grace;
     bool is_loader;
+    bool may_accept; /* the master has said so */
     bool is_draining;
     bool has_ended;
     bool has_site_gone;
@@ -420,6 +421,7 @@ static void accept_peers(struct worker *worker)
 static void take_message(struct worker *worker, const struct control_message *message)
 {
     if (message->kind == CONTROL_GO) {
+        worker->may_accept = true;
         accept_peers(worker);
     } else if (message->kind == CONTROL_LOG && message->fd >= 0) {
         access_log_move(&worker->log, message->fd);
@@ -442,8 +444,10 @@ static void on_control(struct loop_io *io, unsigned events)
     }
     if (r != -EAGAIN) {
         /* The master has gone, and SIGTERM follows; or it has become another program, which sends
-         * SIGTERM when it does not need this worker any more. */
+         * SIGTERM when it does not need this worker any more. One that has not been told to accept
+         * never would be. */
         loop_io_stop(io);
+        worker->has_ended = worker->has_ended || !worker->may_accept;
     }
 }
 
@@ -491,6 +495,7 @@ static void finish(struct worker *worker)
     }
     http_server_free(worker->server);
     worker->server = NULL;
+    host_ticker_stop(&worker->ticker); /* it ticks the site's engine */
     site_free(worker->site);
     worker->site = NULL;
     if (worker->slot != NULL) {
@@ -548,6 +553,7 @@ int loader_run(void *options, int control_fd)
     }
     for (uint32_t i = 0; r == 0 && i < site_route_count(worker.site); i++) {
         r = control_send(control_fd, CONTROL_ROUTE, 0, site_route_name(worker.site, i), -1);
+        (void)(r < 0 ? error_set_errno(&err, r, "telling the routes to the master") : 0);
     }
     if (r < 0) {
         (void)control_send(control_fd, CONTROL_FAILED, err.exit, err.text, -1); /* or it has gone */

@@ -1,8 +1,9 @@
 """The whole program with one allocation or one system call of hythe's own failing.
 
 For each n the n-th call fails, until a run reaches none. A run may succeed, or end by itself with
-a line that says why and an exit code that is no signal's; it may not crash, hang, leak, or end without
-a word. A server of `hythe serve` may not end at all, once it serves (server.py). See fault.h.
+a line that says why and an exit code that is no signal's; it may not crash, hang, leak, or end
+without a word. A server of `hythe serve` may not end at all once it serves (server.py). See
+fault.h.
 
     python3 tests/torture/program.py [SCENARIO...]
 

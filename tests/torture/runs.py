@@ -19,8 +19,8 @@ RUNS_MAX = 3000
 BATCH = 8
 # What says why: a line of hythe's that is none of a good start. What a guest says when it ends of a
 # failed call is good enough, too.
-WORD = re.compile(r"^hythe: (?!(?:(?:listening|serving|status) on \S+|workers run with.*)$).{8,}|^fatal: .{8,}",
-                  re.MULTILINE)
+GOOD = r"(?:(?:listening|serving|status) on \S+|workers run with.*)$"
+WORD = re.compile(rf"^hythe: (?!{GOOD}).{{8,}}|^fatal: .{{8,}}", re.MULTILINE)
 
 
 class Failure(Exception):

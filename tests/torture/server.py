@@ -1,9 +1,10 @@
 """`hythe serve` with one allocation or one system call failing in one of its processes.
 
-A run is a server with a plain and a TLS listener and one worker, requests of every kind, a reload, the
-same requests, and SIGTERM. It may end before it serves, with a line that says why. Once it serves it
-goes on: the fault may cost what was under way, or a worker, and no more than that. A moment later
-all is answered again, the reload is made or refused in words, and SIGTERM ends it with 0.
+A run is a server with a plain and a TLS listener and one worker, requests of every kind, a reload,
+the same requests, and SIGTERM. It may end before it serves, with a line that says why. Once it
+serves it goes on: the fault may cost what was under way, or a worker, and no more than that. A
+moment later all is answered again, the reload is made or refused in words, and SIGTERM ends it
+with 0.
 """
 
 import contextlib
