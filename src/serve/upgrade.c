@@ -104,7 +104,7 @@ static int execute(const char *path)
     if (r == 0) {
         r = split_arguments(&text, &argv);
     }
-    if (r == 0 && argv != NULL) { /* without an error there are arguments */
+    if (r == 0 && argv != NULL) {          /* without an error there are arguments */
         (void)execve(path, argv, environ); /* comes back only with an error */
         r = -errno;
     }
