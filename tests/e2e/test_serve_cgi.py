@@ -497,7 +497,10 @@ def test_continue_after_the_head(hythe, guest, tmp_path):
     with dial(server.address) as peer:
         peer.sendall(b"POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n"
                      b"Content-Length: %d\r\n\r\n" % len(body))
+        interim = b"HTTP/1.1 100 Continue\r\n\r\n"
         said = peer.recv(1000)
-        assert said == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert said.startswith(interim)
         peer.sendall(body)
-        assert Reader(peer).response().body == body
+        reader = Reader(peer)
+        reader.bytes = said[len(interim):]  # the head may come with it
+        assert reader.response().body == body
