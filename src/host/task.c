@@ -15,8 +15,9 @@
  * CPU time: the thread's own clock is a system call, 460 to 780 ns where this was written, twice for
  * each resume of a guest that may need 10 us. So a task is measured by the monotonic clock until its
  * first tick or its first 10 ms: what another process took from this thread meanwhile is counted too.
- * From then on it is measured by the thread's clock. A guest that runs is stopped by the next tick, so
- * of a resume no more than a tick is believed: a machine that is busy, or holds this process back,
+ * From then on it is measured by the thread's clock, if it has a limit. A guest that runs is stopped
+ * by the next tick, so of a resume no more than a tick is believed: a machine that is busy, or holds
+ * this process back,
  * cannot make it out to have used up a limit. */
 #include "host/task.h"
 
@@ -91,11 +92,17 @@ static void before_call(struct call *call)
     }
 }
 
+/* Where nothing rests on the sum, the system calls for it are not worth it. */
+static void measure_exactly(struct host_task *task)
+{
+    task->is_exact = task->options.max_cpu_ns > 0;
+}
+
 static bool on_tick(struct instance *instance, void *data, bool *ret_yield)
 {
     struct guest *guest = data;
     (void)instance;
-    task_of(guest)->is_exact = true;
+    measure_exactly(task_of(guest));
     guest_flush(guest);
     *ret_yield = true;
     return true;
@@ -337,7 +344,9 @@ static enum instance_state resume(struct host_task *task, struct error *err)
     enum instance_state state = instance_resume(task->instance, err);
     uint64_t spent_ns = (was_exact ? thread_clock_ns() : loop_clock_ns()) - since_ns;
     task->cpu_ns += was_exact || spent_ns < TICK_NS ? spent_ns : TICK_NS;
-    task->is_exact = task->is_exact || task->cpu_ns >= TICK_NS;
+    if (task->cpu_ns >= TICK_NS) {
+        measure_exactly(task);
+    }
     return state;
 }
 
