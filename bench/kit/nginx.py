@@ -1,10 +1,8 @@
 """nginx on the loopback: the quick server that clients are measured against."""
 import shutil
-import socket
-import time
 from contextlib import contextmanager
-from pathlib import Path
 
+import ports
 from kit import process
 from kit.setting import Missing
 
@@ -44,25 +42,23 @@ def program():
     return found
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def await_port(child, port, folder):
-    deadline_s = time.monotonic() + READY_S
-    while time.monotonic() < deadline_s:
-        if child.poll() is not None:
-            log = Path(folder / "error.log")
-            said = log.read_text().splitlines()[-1:] if log.exists() else []
-            raise process.Failure(f"nginx ended with {child.returncode}: {' '.join(said)}")
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise process.Failure(f"nginx did not listen within {READY_S} s")
+def start(folder, cpus, template, **values):
+    """Start nginx on a configuration with {folder} and {port}; give the child and its port, another
+    one where another program was quicker."""
+    config, log = folder / "nginx.conf", folder / "error.log"
+    said = ""
+    for _ in range(ports.TRIES):
+        port = ports.free_port()
+        config.write_text(template.format(folder=folder, port=port, **values), encoding="utf-8")
+        log.unlink(missing_ok=True)
+        child = process.start([program(), "-c", config, "-e", log], cpus)
+        if ports.await_listener(child, port, READY_S):
+            return child, port
+        process.end(child)
+        said = " ".join(log.read_text().splitlines()[-1:]) if log.exists() else ""
+        if "in use" not in said and "could not bind" not in said:
+            break
+    raise process.Failure(f"nginx ended with {child.returncode}: {said}")
 
 
 @contextmanager
@@ -75,14 +71,9 @@ def serve(setting, sizes=None):
     for name, size in (sizes or {}).items():
         with open(files / name, "wb") as file:
             file.truncate(size)
-    port = free_port()
-    config = folder / "nginx.conf"
-    config.write_text(CONFIG.format(folder=folder, port=port), encoding="utf-8")
     # The other processor than that of the client, which is what is measured here.
-    child = process.start([program(), "-c", config, "-e", folder / "error.log"],
-                          setting.client_cpus)
+    child, port = start(folder, setting.client_cpus, CONFIG)
     try:
-        await_port(child, port, folder)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.end(child)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kit import build, process, server
-from kit.nginx import await_port, free_port, program as nginx_program
+from kit.nginx import start as start_nginx
 
 READY_S = 60
 HELLO = "Hello from the loopback\n"
@@ -100,17 +100,14 @@ def nginx(setting, buffering="on"):
     program = build.compile_program(setting, ["gcc", *build.FLAGS, source], setting.cache / "echo", "gcc")
     upstream = process.start([program], setting.client_cpus, stdout=subprocess.PIPE)
     echo = int(upstream.stdout.readline().rsplit(":", 1)[1])
-    port = free_port()
-    config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, port=port, echo=echo, buffering=buffering),
-                      encoding="utf-8")
-    child = process.start([nginx_program(), "-c", config, "-e", folder / "error.log"],
-                          setting.server_cpus)
     try:
-        await_port(child, port, folder)
-        yield Served(child, port)
+        child, port = start_nginx(folder, setting.server_cpus, NGINX, echo=echo,
+                                  buffering=buffering)
+        try:
+            yield Served(child, port)
+        finally:
+            process.end(child)
     finally:
-        process.end(child)
         process.end(upstream)
 
 

@@ -59,12 +59,12 @@ int buffer_append(struct buffer *b, struct span bytes)
     return 0;
 }
 
-int buffer_printf(struct buffer *b, const char *format, ...)
+int buffer_vprintf(struct buffer *b, const char *format, va_list args)
 {
-    va_list args;
-    va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
     if (len < 0) {
         return -EINVAL;
     }
@@ -72,11 +72,18 @@ int buffer_printf(struct buffer *b, const char *format, ...)
     if (r < 0) {
         return r;
     }
-    va_start(args, format);
     len = vsnprintf((char *)b->data + b->len, (size_t)len + 1, format, args);
-    va_end(args);
     b->len += (size_t)len;
     return 0;
+}
+
+int buffer_printf(struct buffer *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int r = buffer_vprintf(b, format, args);
+    va_end(args);
+    return r;
 }
 
 void buffer_consume(struct buffer *b, size_t count)

@@ -2,6 +2,7 @@
 #ifndef HYTHE_BASE_BUFFER_H
 #define HYTHE_BASE_BUFFER_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,10 @@ int buffer_append(struct buffer *b, struct span bytes);
 
 /* Append formatted text without its NUL. 0, -ENOMEM or -EMSGSIZE. */
 int buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same with its arguments as a list, which is used up. */
+int buffer_vprintf(struct buffer *b, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* Drop `count` bytes from the front; `count` is at most `len`. */
 void buffer_consume(struct buffer *b, size_t count);

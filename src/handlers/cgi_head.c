@@ -135,20 +135,6 @@ static int read_length(struct reading *reading, struct span value)
     return 0;
 }
 
-/* Lower-case names of headers that are the front's to write; one that the guest writes is left out. */
-static bool is_the_fronts(struct span name)
-{
-    static const char *const names[] = {"connection", "keep-alive",    "proxy-connection",
-                                        "te",         "trailer",       "transfer-encoding",
-                                        "upgrade",    "http2-settings"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (http_is_name(name, names[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int read_header(struct reading *reading, struct span name, struct span value)
 {
     struct cgi_answer *answer = reading->answer;
@@ -166,7 +152,7 @@ static int read_header(struct reading *reading, struct span name, struct span va
     }
     bool is_connection = http_is_name(name, "connection");
     reading->has_connection |= is_connection;
-    if (!is_connection && is_the_fronts(name)) {
+    if (!is_connection && (http_is_ours(name) || http_is_framing(name))) {
         return 0;
     }
     if (answer->header_count == CGI_HEADERS_MAX) {

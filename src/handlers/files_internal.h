@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/span.h"
+#include "http/date.h"
 #include "http/transaction.h"
 
 struct site_request;
@@ -14,7 +15,6 @@ struct site_route;
 
 enum {
     FILES_ETAG_MAX = 64,
-    FILES_DATE_MAX = 32,
     FILES_RANGES_MAX = 16,
 };
 
@@ -26,7 +26,7 @@ struct file_found {
     const char *encoding; /* "br", "gzip", or NULL */
     const char *type;
     char etag[FILES_ETAG_MAX]; /* strong, with its quotes */
-    char date[FILES_DATE_MAX]; /* Last-Modified */
+    char date[HTTP_DATE_MAX];  /* Last-Modified */
 };
 
 /* -- files_open.c ----------------------------------------------------------------------------- */
@@ -45,10 +45,7 @@ const char *files_type_of(struct span name);
 
 /* -- files_when.c ----------------------------------------------------------------------------- */
 
-/* Write an HTTP date (RFC 9110 section 5.6.7). */
-void files_print_date(time_t when, char text[FILES_DATE_MAX]);
-
-/* Read one in any of its three forms. False when it is none. */
+/* Read an HTTP date (RFC 9110 section 5.6.7) in any of its three forms. False when it is none. */
 bool files_parse_date(struct span text, time_t *ret_when);
 
 /* What the request's conditions (RFC 9110 section 13) make of it: 0 to go on, 304 or 412. */

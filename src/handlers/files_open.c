@@ -105,7 +105,7 @@ static int open_regular(int root, const char *name, struct file_found *found)
     (void)snprintf(found->etag, sizeof found->etag, "\"%llx-%llx%08lx-%llx\"",
                    (unsigned long long)st.st_size, (unsigned long long)st.st_mtim.tv_sec,
                    (unsigned long)st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
-    files_print_date(found->mtime, found->date);
+    http_date_print(found->mtime, found->date);
     return 0;
 }
 

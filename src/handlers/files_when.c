@@ -1,30 +1,10 @@
 /* Dates, entity tags and the conditions that a request may put on them: RFC 9110 section 13, in the
  * order of its section 13.2.2. */
-#include <stdio.h>
 #include <string.h>
 
 #include "handlers/files_internal.h"
 
-enum { ASCTIME_LEN = 24, YEAR_MAX = 9999 };
-
-void files_print_date(time_t when, char text[FILES_DATE_MAX])
-{
-    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    struct tm tm = {0};
-    /* A file may say that it is of the year 100,000; a header may not. */
-    if (gmtime_r(&when, &tm) == NULL || tm.tm_year < 0 || tm.tm_year > YEAR_MAX - 1900) {
-        memset(&tm, 0, sizeof tm);
-        tm.tm_year = 70;
-        tm.tm_mday = 1;
-        tm.tm_wday = 4;
-    }
-    (void)snprintf(text, FILES_DATE_MAX, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
-                   days[tm.tm_wday % 7], (unsigned)tm.tm_mday % 100, months[tm.tm_mon % 12],
-                   ((unsigned)tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
-                   (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100); /* always fits */
-}
+enum { ASCTIME_LEN = 24 };
 
 bool files_parse_date(struct span text, time_t *ret_when)
 {

@@ -24,15 +24,13 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "host/backoff.h"
 #include "host/config.h"
 #include "host/run.h"
 #include "loop/loop.h"
 #include "net/broker.h"
 
 enum {
-    PAUSE_MIN_MS = 100,
-    PAUSE_MAX_MS = 10000,
-    LONG_LIFE_MS = 10000,
     SHORT_LIFE_MS = 1000,
     GIVE_UP_AFTER = 8,
     KILL_MARGIN_MS = 1000,
@@ -171,7 +169,7 @@ static void on_restart(struct loop_timer *timer)
     if (r < 0) {
         log_line("worker %u cannot be started: %s", worker->number, strerror(-r));
         r = loop_timer_start(worker->master->loop, &worker->restart,
-                             loop_clock_ns() + (uint64_t)PAUSE_MAX_MS * 1000000, on_restart);
+                             loop_clock_ns() + (uint64_t)BACKOFF_MAX_MS * 1000000, on_restart);
     }
     if (r < 0) {
         worker->master->alive--; /* not even that: the others go on without it */
@@ -241,11 +239,7 @@ static void restart_or_give_up(struct worker *worker, uint64_t lived_ms)
         begin_end(master, SIGTERM);
         return;
     }
-    bool was_long = lived_ms >= LONG_LIFE_MS || worker->pause_ms == 0;
-    worker->pause_ms = was_long ? PAUSE_MIN_MS : worker->pause_ms * 2;
-    if (worker->pause_ms > PAUSE_MAX_MS) {
-        worker->pause_ms = PAUSE_MAX_MS;
-    }
+    worker->pause_ms = backoff_next_ms(worker->pause_ms, lived_ms);
     log_line("worker %u starts again in %u ms", worker->number, (unsigned)worker->pause_ms);
     int r = loop_timer_start(master->loop, &worker->restart,
                              loop_clock_ns() + worker->pause_ms * 1000000, on_restart);

@@ -58,10 +58,21 @@ bool http_is_name(struct span text, const char *name)
     return true;
 }
 
-static bool is_one_of(struct span name, const char *const *names, size_t count)
+/* Lower-case names. A bit for each length that one has tells most others at once: every header of
+ * every message is looked up. */
+struct name_set {
+    uint64_t lengths;
+    size_t count;
+    const char *const *names;
+};
+
+static bool is_in(const struct name_set *set, struct span name)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (span_is(name, names[i])) {
+    if (name.len > 63 || (set->lengths >> name.len & 1) == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        if (http_is_name(name, set->names[i])) {
             return true;
         }
     }
@@ -71,19 +82,40 @@ static bool is_one_of(struct span name, const char *const *names, size_t count)
 bool http_is_hop_by_hop(struct span name)
 {
     static const char *const names[] = {
-        "connection",        "keep-alive", "proxy-connection", "te",
-        "transfer-encoding", "upgrade",    "http2-settings",
+        "te",
+        "upgrade",
+        "connection",
+        "keep-alive",
+        "http2-settings",
+        "proxy-connection",
+        "transfer-encoding",
     };
-    return is_one_of(name, names, ARRAY_COUNT(names));
+    static const struct name_set set = {
+        1U << 2 | 1U << 7 | 1U << 10 | 1U << 14 | 1U << 16 | 1U << 17, ARRAY_COUNT(names), names};
+    return is_in(&set, name);
+}
+
+bool http_is_framing(struct span name)
+{
+    static const char *const names[] = {"trailer", "content-length", "transfer-encoding"};
+    static const struct name_set set = {1U << 7 | 1U << 14 | 1U << 17, ARRAY_COUNT(names), names};
+    return is_in(&set, name);
+}
+
+bool http_is_ours(struct span name)
+{
+    static const char *const names[] = {"date", "server", "content-length"};
+    static const struct name_set set = {1U << 4 | 1U << 6 | 1U << 14, ARRAY_COUNT(names), names};
+    return is_in(&set, name) || http_is_hop_by_hop(name);
 }
 
 bool http_is_forbidden_trailer(struct span name)
 {
     /* Authentication-Info and Content-Digest are meant for trailers, and so not among these. */
     static const char *const names[] = {
-        /* framing and routing */
-        "content-length", "host", "trailer", "forwarded", "via", "x-forwarded-for",
-        "x-forwarded-host", "x-forwarded-proto", "x-real-ip",
+        /* routing */
+        "host", "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
+        "x-real-ip",
         /* authentication */
         "authorization", "cookie", "proxy-authenticate", "proxy-authorization", "set-cookie",
         "www-authenticate",
@@ -91,11 +123,13 @@ bool http_is_forbidden_trailer(struct span name)
         "cache-control", "expect", "if-match", "if-modified-since", "if-none-match", "if-range",
         "if-unmodified-since", "max-forwards", "pragma", "range",
         /* response controls */
-        "age", "date", "expires", "location", "retry-after", "status", "vary", "warning",
+        "age", "expires", "location", "retry-after", "status", "vary", "warning",
         /* how the content is to be read */
         "content-disposition", "content-encoding", "content-language", "content-location",
         "content-range", "content-type"};
-    return http_is_hop_by_hop(name) || is_one_of(name, names, ARRAY_COUNT(names));
+    static const struct name_set set = {UINT64_MAX, ARRAY_COUNT(names),
+                                        names}; /* trailers are few */
+    return http_is_ours(name) || http_is_framing(name) || is_in(&set, name);
 }
 
 /* How far the first element reaches: to a comma that is in no quoted string. */

@@ -26,12 +26,22 @@ struct span http_trim(struct span text);
 /* Equal without regard to ASCII case; `name` is given in lower case. */
 bool http_is_name(struct span text, const char *name);
 
+/* Names with rules of their own, without regard to case. */
+
 /* Meant for the next hop only (RFC 9110 section 7.6.1): connection, keep-alive, proxy-connection,
- * te, transfer-encoding, upgrade, http2-settings. The name is in lower case. */
+ * te, transfer-encoding, upgrade, http2-settings. Neither passed on nor taken from a guest. */
 bool http_is_hop_by_hop(struct span name);
 
+/* Says where the content ends and what stands behind it: content-length, trailer,
+ * transfer-encoding. Only true of a message as its writer frames it. */
+bool http_is_framing(struct span name);
+
+/* What hythe itself says in its responses, so that one from a handler or a guest is left out:
+ * hop-by-hop, content-length, date, server. */
+bool http_is_ours(struct span name);
+
 /* May not be in a trailer section (RFC 9110 section 6.5.1): framing, routing, authentication,
- * request modifiers and content's own description. The name is in lower case. */
+ * request modifiers, content's own description, and what is ours. */
 bool http_is_forbidden_trailer(struct span name);
 
 /* Walk the elements of a comma-separated list. `rest` is what is left of it; false behind the last.

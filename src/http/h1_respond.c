@@ -138,25 +138,6 @@ static size_t print_u64(char text[CHUNK_LINE_MAX], uint64_t value)
     return count;
 }
 
-/* What the front says itself, so a handler may not. */
-static bool is_ours(struct span name)
-{
-    static const char *const names[] = {
-        "te",         "date",           "server",           "upgrade",          "connection",
-        "keep-alive", "content-length", "proxy-connection", "transfer-encoding"};
-    static const uint32_t lengths =
-        1U << 2 | 1U << 4 | 1U << 6 | 1U << 7 | 1U << 10 | 1U << 14 | 1U << 16 | 1U << 17;
-    if (name.len > 17 || (lengths >> name.len & 1) == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (http_is_name(name, names[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int put_status_line(struct h1_exchange *x, uint16_t status)
 {
     if (status == 200) {
@@ -170,7 +151,7 @@ static int put_headers(struct h1_exchange *x, const struct http_outbound *outbou
     int r = 0;
     for (uint32_t i = 0; r == 0 && i < outbound->header_count; i++) {
         const struct http_header *header = &outbound->headers[i];
-        if (is_ours(header->name)) {
+        if (http_is_ours(header->name)) {
             continue;
         }
         r = buffer_reserve(&x->out, header->name.len + header->value.len + 4);
@@ -483,15 +464,7 @@ static int put_trailers(struct h1_exchange *x, const struct http_header *trailer
     int r = append(&x->out, "0\r\n");
     for (uint32_t i = 0; r == 0 && i < count; i++) {
         const struct http_header *trailer = &trailers[i];
-        char name[64];
-        if (trailer->name.len > sizeof name) {
-            continue;
-        }
-        for (size_t k = 0; k < trailer->name.len; k++) {
-            char byte = (char)trailer->name.data[k];
-            name[k] = byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
-        }
-        if (!http_is_forbidden_trailer((struct span){(const uint8_t *)name, trailer->name.len})) {
+        if (!http_is_forbidden_trailer(trailer->name)) {
             r = buffer_printf(&x->out, "%.*s: %.*s\r\n", (int)trailer->name.len,
                               (const char *)trailer->name.data, (int)trailer->value.len,
                               (const char *)trailer->value.data);

@@ -33,26 +33,6 @@ void h2_block_done(struct h2_block *block)
     *block = (struct h2_block){0};
 }
 
-/* What the front says itself, or HTTP/2 says otherwise. */
-static bool is_ours(struct span name)
-{
-    static const char *const names[] = {"date", "server", "content-length"};
-    uint8_t lower[sizeof "transfer-encoding" - 1];
-    if (name.len > sizeof lower) {
-        return false;
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        lower[i] = http_lower[name.data[i]];
-    }
-    struct span lowered = {lower, name.len};
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (span_is(lowered, names[i])) {
-            return true;
-        }
-    }
-    return http_is_hop_by_hop(lowered);
-}
-
 /* Where the next field of a block goes. */
 struct block_writer {
     struct h2_block *block;
@@ -140,7 +120,7 @@ static int make_head(struct h2_stream *stream, const struct http_outbound *outbo
         }
     }
     for (uint32_t i = 0; i < outbound->header_count; i++) {
-        if (!is_ours(outbound->headers[i].name)) {
+        if (!http_is_ours(outbound->headers[i].name)) {
             put_field(&writer, outbound->headers[i].name, outbound->headers[i].value);
         }
     }
@@ -275,7 +255,7 @@ static int keep_trailers(struct h2_stream *stream, const struct http_header *fie
     struct block_writer writer;
     int r = begin_block(&writer, &stream->answer_trailers, count, len);
     for (uint32_t i = 0; r == 0 && i < count; i++) {
-        if (!is_ours(fields[i].name)) {
+        if (!http_is_forbidden_trailer(fields[i].name)) {
             put_field(&writer, fields[i].name, fields[i].value);
         }
     }

@@ -14,6 +14,7 @@
 
 #include "base/container.h"
 #include "http/address_counts.h"
+#include "http/date.h"
 #include "http/internal.h"
 #include "net/tls.h"
 
@@ -82,17 +83,12 @@ static void done_deadlines(struct http_server *server)
 
 static void print_date_block(struct http_server *server, time_t now)
 {
-    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const char *name = server->options.server_name;
-    struct tm tm;
-    (void)gmtime_r(&now, &tm); /* fails past the year 2^31 only */
-    int len = snprintf(server->date_block, sizeof server->date_block,
-                       "%s%.40s%sDate: %s, %02d %s %d %02d:%02d:%02d GMT\r\n",
+    char date[HTTP_DATE_MAX];
+    http_date_print(now, date);
+    int len = snprintf(server->date_block, sizeof server->date_block, "%s%.40s%sDate: %s\r\n",
                        name != NULL ? "Server: " : "", name != NULL ? name : "",
-                       name != NULL ? "\r\n" : "", days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
-                       tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+                       name != NULL ? "\r\n" : "", date);
     server->date_block_len = (size_t)len; /* always fits */
 }
 
@@ -273,19 +269,6 @@ int http_server_listen(struct http_server *server, const struct http_listener_op
     }
     list_append(&server->listeners, &listener->node);
     return 0;
-}
-
-void http_server_set_tls(struct http_server *server, struct tls_context *tls)
-{
-    for (struct list *node = server->listeners.next; node != &server->listeners;
-         node = node->next) {
-        struct http_listener *listener = container_of(node, struct http_listener, node);
-        if (listener->options.tls != NULL) {
-            tls_context_ref(tls);
-            tls_context_unref(listener->options.tls);
-            listener->options.tls = tls;
-        }
-    }
 }
 
 static void stop_accepting(struct http_server *server)

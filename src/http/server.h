@@ -119,10 +119,6 @@ struct http_listener_options {
 int http_server_listen(struct http_server *server, const struct http_listener_options *options,
                        struct error *err);
 
-/* Use another certificate for connections that are accepted from now on: replaces the context of
- * all listeners that have one. */
-void http_server_set_tls(struct http_server *server, struct tls_context *tls);
-
 /* Stop accepting, tell each peer that this answer is the last, and call `on_drained` once when no
  * connection is left. Connections without a request get half a second to send one, so that none is
  * cut that has just been sent. */

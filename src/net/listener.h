@@ -38,19 +38,10 @@ int listeners_add(struct listeners *listeners, const char *address, struct error
 int listeners_add_with_mode(struct listeners *listeners, const char *address, mode_t mode,
                             struct error *err);
 
-/* Move the one that listens on this address from one set to another, so that a reload or a new
- * program keeps what it has. 0, -ENOENT when there is none, -EMFILE, or -EINVAL with the reason. */
-int listeners_take(struct listeners *from, const char *address, struct listeners *to,
-                   struct error *err);
-
 /* Take over the sockets that systemd or the like passed in descriptors 3 and up (LISTEN_PID and
  * LISTEN_FDS of sd_listen_fds(3)); both variables are removed from the environment. 0, or a
  * negative errno with the reason in `err`. */
 int listeners_inherit(struct listeners *listeners, struct error *err);
-
-/* Put all into descriptors 3 and up and into the environment, for a program that calls
- * listeners_inherit: in a new process, before it becomes that program. 0 or a negative errno. */
-int listeners_pass_on(const struct listeners *listeners);
 
 /* Where one of them listens, with the real port. 0 or a negative errno. */
 int listeners_address(const struct listeners *listeners, uint32_t index,

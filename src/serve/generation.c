@@ -26,12 +26,10 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "host/backoff.h"
 #include "serve/access_log.h"
 
 enum {
-    PAUSE_MIN_MS = 100,
-    PAUSE_MAX_MS = 10000,
-    LONG_LIFE_MS = 10000,
     KILL_MARGIN_MS = 1000,
     LINES_MAX = 64,
     ROUTES_MAX = 65536,
@@ -376,11 +374,7 @@ static void on_worker_message(struct child *child, struct control_message *messa
 static void start_again(struct worker_seat *seat, uint64_t lived_ms)
 {
     struct generation *generation = seat->generation;
-    bool was_long = lived_ms >= LONG_LIFE_MS || seat->pause_ms == 0;
-    seat->pause_ms = was_long ? PAUSE_MIN_MS : seat->pause_ms * 2;
-    if (seat->pause_ms > PAUSE_MAX_MS) {
-        seat->pause_ms = PAUSE_MAX_MS;
-    }
+    seat->pause_ms = backoff_next_ms(seat->pause_ms, lived_ms);
     log_line("worker %u starts again in %u ms", seat->number, (unsigned)seat->pause_ms);
     if (loop_timer_start(generation->options.loop, &seat->restart,
                          loop_clock_ns() + seat->pause_ms * 1000000, on_restart) < 0) {
@@ -395,7 +389,7 @@ static void on_restart(struct loop_timer *timer)
     int r = start_worker(seat);
     if (r < 0) {
         log_line("worker %u cannot be started: %s", seat->number, strerror(-r));
-        seat->pause_ms = PAUSE_MAX_MS;
+        seat->pause_ms = BACKOFF_MAX_MS;
         start_again(seat, 0);
         return;
     }

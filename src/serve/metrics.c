@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "base/container.h"
 #include "engine/engine.h"
@@ -22,15 +21,12 @@ struct writing {
 
 __attribute__((format(printf, 2, 3))) static void put(struct writing *w, const char *format, ...)
 {
-    char line[1024];
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (w->r == 0 && len > 0) {
-        size_t whole = (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
-        w->r = buffer_append(w->out, (struct span){(const uint8_t *)line, whole});
+    if (w->r == 0) {
+        w->r = buffer_vprintf(w->out, format, args);
     }
+    va_end(args);
 }
 
 static void begin(struct writing *w, const char *name, const char *type, const char *help)

@@ -22,15 +22,12 @@ struct writing {
 
 __attribute__((format(printf, 2, 3))) static void put(struct writing *w, const char *format, ...)
 {
-    char text[2048];
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (w->r == 0 && len > 0) {
-        size_t whole = (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
-        w->r = buffer_append(w->out, (struct span){(const uint8_t *)text, whole});
+    if (w->r == 0) {
+        w->r = buffer_vprintf(w->out, format, args);
     }
+    va_end(args);
 }
 
 static void put_escaped(struct writing *w, const char *text)

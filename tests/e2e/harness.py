@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import ports
+
 ROOT = Path(__file__).resolve().parents[2]
 WAIT = 10.0  # seconds; for what takes milliseconds, also on a busy machine
 COMPILE = 25.0  # Go's module takes 3 s on an idle machine
@@ -142,6 +144,22 @@ class Program:
         if self.process.stdin:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
+
+
+def start_on_port(start):
+    """Start a program that cannot take port 0, by a function of the port, and wait until it
+    listens; give it and its port. Where another program was quicker, it gets another port."""
+    for _ in range(ports.TRIES):
+        port = ports.free_port()
+        with contextlib.ExitStack() as stack:
+            program = start(port)
+            stack.callback(program.close)
+            if ports.await_listener(program.process, port):
+                stack.pop_all()
+                return program, port
+            result = program.wait()
+            assert re.search("address already in use", result.err, re.IGNORECASE), result
+    raise AssertionError(f"{ports.TRIES} ports in a row were taken")
 
 
 class Hythe:
@@ -422,13 +440,6 @@ def curl(*args, seconds=WAIT, stdin=b""):
 
 def url(address, path="/"):
     return f"http://{address[0]}:{address[1]}{path}"
-
-
-def free_port():
-    """A port that nobody uses now. Only for what cannot take port 0."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 # -- what every server must stand ------------------------------------------------------------------

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from harness import GREETING, ask, curl, dial, free_port
+from harness import GREETING, ask, curl, dial
+from ports import free_port
 
 HELLO = b"Hello from C\n"
 READY = "Now listening on"
@@ -62,10 +63,9 @@ def test_several_listeners(hythe, guest):
 
 def test_any_address(hythe, guest):
     """:PORT is every IPv4 address of this machine."""
-    port = free_port()
-    server = hythe.start("run", "--tcplisten", f":{port}", guest("listener_loop"))
-    server.wait_for(f"listening on 0.0.0.0:{port}", "err")
-    assert ask(("127.0.0.1", port)).body == HELLO
+    server = hythe.start("run", "--tcplisten", ":0", guest("listener_loop"))
+    found = server.wait_for(r"^hythe: listening on 0\.0\.0\.0:(\d+)$", "err")
+    assert ask(("127.0.0.1", int(found[1]))).body == HELLO
 
 
 def test_ipv6(hythe, guest):
@@ -172,11 +172,10 @@ def test_files_behind_a_listener(hythe, guest, tmp_path):
 
 def test_two_guests_want_one_port(hythe, guest):
     """Two hyper servers: the second ends with an error that says the port is in use."""
-    port = free_port()
-    options = ["--allow-listen", f"*:{port}", "--env", f"PORT={port}", guest("hyper_server")]
-    first = hythe.start("run", *options)
-    first.wait_for("listening on")
-    second = hythe.run(*options)
+    first = hythe.serve_own(guest("hyper_server"))
+    port = first.address[1]
+    second = hythe.run("--allow-listen", f"*:{port}", "--env", f"PORT={port}",
+                       guest("hyper_server"))
     assert second.code != 0, second
     assert re.search(r"in use|AddrInUse", second.err), second
     assert ask(("127.0.0.1", port)).body == GREETING

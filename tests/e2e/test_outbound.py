@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from harness import WAIT, Program, dial, wait_until
+from harness import WAIT, Program, start_on_port, wait_until
 
 RUST = "http_rust_0_10_0"  # the published crate: prints status, headers, body, or "error TEXT"
 STREAM = "outbound_c"      # reads the body piece by piece and writes it out
@@ -145,34 +145,27 @@ def nginx(authority, tmp_path):
     """nginx with HTTP/2 over TLS; gives its port and its access log."""
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed; scripts/deps test")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     log = tmp_path / "access.log"
-    (tmp_path / "nginx.conf").write_text(f"""
-        daemon off; worker_processes 1; pid {tmp_path}/pid; error_log {tmp_path}/error.log;
-        events {{ }}
-        http {{
-            log_format short '$server_protocol $status $connection $request_uri';
-            access_log {log} short;
-            client_body_temp_path {tmp_path}; proxy_temp_path {tmp_path};
-            fastcgi_temp_path {tmp_path}; uwsgi_temp_path {tmp_path}; scgi_temp_path {tmp_path};
-            server {{
-                listen 127.0.0.1:{port} ssl http2;
-                ssl_certificate {authority}/cert.pem; ssl_certificate_key {authority}/key.pem;
-                location / {{ return 200 "hello"; }}
-            }}
-        }}""")
-    program = Program(["nginx", "-c", tmp_path / "nginx.conf", "-e", tmp_path / "error.log", "-p",
-                       tmp_path], env={"PATH": os.environ["PATH"] + ":/usr/sbin"})
 
-    def is_up():
-        with contextlib.suppress(OSError):
-            dial(("127.0.0.1", port)).close()
-            return True
-        return False
+    def start_at(port):
+        (tmp_path / "nginx.conf").write_text(f"""
+            daemon off; worker_processes 1; pid {tmp_path}/pid; error_log {tmp_path}/error.log;
+            events {{ }}
+            http {{
+                log_format short '$server_protocol $status $connection $request_uri';
+                access_log {log} short;
+                client_body_temp_path {tmp_path}; proxy_temp_path {tmp_path};
+                fastcgi_temp_path {tmp_path}; uwsgi_temp_path {tmp_path}; scgi_temp_path {tmp_path};
+                server {{
+                    listen 127.0.0.1:{port} ssl http2;
+                    ssl_certificate {authority}/cert.pem; ssl_certificate_key {authority}/key.pem;
+                    location / {{ return 200 "hello"; }}
+                }}
+            }}""")
+        return Program(["nginx", "-c", tmp_path / "nginx.conf", "-e", tmp_path / "error.log", "-p",
+                        tmp_path], env={"PATH": os.environ["PATH"] + ":/usr/sbin"})
 
-    wait_until(is_up, "nginx accepts")
+    program, port = start_on_port(start_at)
     yield port, log
     program.stop()
     program.close()
@@ -394,9 +387,9 @@ def test_an_endless_header_line(hythe, guest, serve):
 
 def test_nobody_listens(hythe, guest):
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("127.0.0.1", 0))  # bound but not listening: nobody else can take it
         port = probe.getsockname()[1]
-    result = get(hythe, guest(RUST), f"http://127.0.0.1:{port}/", "--net")
+        result = get(hythe, guest(RUST), f"http://127.0.0.1:{port}/", "--net")
     assert result.out.splitlines() == [FAILED]
 
 

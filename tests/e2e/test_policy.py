@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from harness import GREETING, ask, free_port
+from harness import GREETING, ask
+from ports import free_port
 
 ACCES = 2  # WASI's errno
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from harness import (COMPILE, Program, Reader, ask, dial, exchange, free_port, get, post,
-                     read_to_end)
+from harness import (COMPILE, Program, Reader, ask, dial, exchange, get, post, read_to_end,
+                     start_on_port)
 
 NGINX = """\
 daemon off;
@@ -56,7 +56,9 @@ backend back
 
 CONFIG = """
 [[listener]]
-address = "127.0.0.1:{proxy_port}"
+address = "127.0.0.1:0"
+[[listener]]
+address = "127.0.0.1:0"
 proxy_from = ["127.0.0.1"]
 [[route]]
 path = "/..."
@@ -71,16 +73,7 @@ text = "alone"
 """
 
 
-def await_port(program, port):
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        assert program.is_running, program.err
-        try:
-            dial(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise AssertionError("the proxy does not listen")
+SERVING = r"^hythe: serving on http://127\.0\.0\.1:(\d+)$"
 
 
 def tool(name):
@@ -92,15 +85,12 @@ def tool(name):
 
 @pytest.fixture
 def served(hythe, guest, tmp_path):
-    proxy_port = free_port()
-    config = CONFIG.format(module=guest("cgi_ways"), proxy_port=proxy_port)
     # Not --listen, which would stand in place of the file's listeners.
     path = tmp_path / "hythe.toml"
-    path.write_text('[[listener]]\naddress = "127.0.0.1:0"\n' + config, encoding="utf-8")
+    path.write_text(CONFIG.format(module=guest("cgi_ways")), encoding="utf-8")
     server = hythe.start("serve", path)
-    found = server.wait_for(r"^hythe: serving on http://127\.0\.0\.1:(\d+)$", "err", COMPILE)
-    server.address = ("127.0.0.1", int(found[1]))
-    server.proxy_port = proxy_port
+    server.address, server.proxy_address = (
+        ("127.0.0.1", int(server.wait_for(SERVING, "err", COMPILE, count)[1])) for count in (1, 2))
     return server
 
 
@@ -108,8 +98,7 @@ def served(hythe, guest, tmp_path):
 def through(hythe, served, tmp_path):
     """Starts a proxy in front of the server and gives its address."""
 
-    def start(kind):
-        port = free_port()
+    def start_at(port, kind):
         if kind == "nginx":
             config = tmp_path / "nginx.conf"
             config.write_text(NGINX.format(folder=tmp_path, port=port, upstream=served.address[1]))
@@ -117,13 +106,15 @@ def through(hythe, served, tmp_path):
         else:
             is_preface = kind == "haproxy-v2"
             config = tmp_path / "haproxy.cfg"
-            upstream = served.proxy_port if is_preface else served.address[1]
-            config.write_text(HAPROXY.format(port=port, upstream=upstream,
+            upstream = served.proxy_address if is_preface else served.address
+            config.write_text(HAPROXY.format(port=port, upstream=upstream[1],
                                              proxy=" send-proxy-v2" if is_preface else ""))
             argv = [tool("haproxy"), "-db", "-f", config]
-        program = Program(argv, env={"PATH": "/usr/sbin:/usr/bin:/bin"})
+        return Program(argv, env={"PATH": "/usr/sbin:/usr/bin:/bin"})
+
+    def start(kind):
+        program, port = start_on_port(lambda port: start_at(port, kind))
         hythe.programs.append(program)
-        await_port(program, port)
         return "127.0.0.1", port
 
     return start
@@ -244,7 +235,7 @@ ADDRESSES = bytes([192, 0, 2, 7, 192, 0, 2, 8]) + (5555).to_bytes(2, "big") + (8
 
 
 def prefaced(served, preface, request):
-    return exchange(("127.0.0.1", served.proxy_port), preface + request)
+    return exchange(served.proxy_address, preface + request)
 
 
 @pytest.mark.parametrize("preface, address, port", [
@@ -279,13 +270,12 @@ def test_a_preface_from_others_is_no_request(served):
 
 @pytest.mark.parametrize("preface", [b"", b"PROXY TCP4 1", V2[:5]])
 def test_half_a_preface_is_given_up(hythe, tmp_path, preface):
-    port = free_port()
     path = tmp_path / "hythe.toml"
-    path.write_text(f'[[listener]]\naddress = "127.0.0.1:{port}"\nproxy_from = ["127.0.0.1"]\n'
+    path.write_text('[[listener]]\naddress = "127.0.0.1:0"\nproxy_from = ["127.0.0.1"]\n'
                     '[timeouts]\ntls = "1s"\n[[route]]\npath = "/"\ntext = "x"\n')
-    hythe.start("serve", path).wait_for("serving on", "err", COMPILE)
+    found = hythe.start("serve", path).wait_for(SERVING, "err", COMPILE)
     started = time.monotonic()
-    assert exchange(("127.0.0.1", port), preface) == b""
+    assert exchange(("127.0.0.1", int(found[1])), preface) == b""
     assert 0.9 < time.monotonic() - started < 2
 
 

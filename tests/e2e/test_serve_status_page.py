@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from harness import GET_CLOSE, Program, ask, dial, free_port, get, wait_until
+from harness import GET_CLOSE, Program, ask, get, wait_until
 
 HOSTILE = "/<script>document.title='pwned'<%2Fscript><img src=x onerror=alert(1)>&amp;\\\"'"
 CONFIG = """
 workers = 1
-admin = "127.0.0.1:{admin}"
+admin = "127.0.0.1:0"
 [[route]]
 path = "/..."
 kind = "cgi"
@@ -31,25 +31,15 @@ text = "hostile"
 @pytest.fixture(scope="module")
 def admin(hythe_of_module, guest, tmp_path_factory):
     """A server that has answered for some seconds; the address of its admin listener."""
-    port = free_port()
     server = hythe_of_module.serve(
-        config=CONFIG.format(admin=port, module=guest("cgi_ways"), hostile=HOSTILE),
+        config=CONFIG.format(module=guest("cgi_ways"), hostile=HOSTILE),
         folder=tmp_path_factory.mktemp("status"))
-    address = ("127.0.0.1", port)
-    wait_until(lambda: is_open(address), "the admin listener")
+    found = server.wait_for(r"^hythe: status on http://127\.0\.0\.1:(\d+)$", "err")
     for _ in range(3):
         for path in ("/count", "/text", "/trap", "/text"):
             ask(server.address, get(path, "Connection: close"))
         time.sleep(1)
-    return address
-
-
-def is_open(address):
-    try:
-        dial(address).close()
-        return True
-    except OSError:
-        return False
+    return "127.0.0.1", int(found[1])
 
 
 class Page(html.parser.HTMLParser):

@@ -326,6 +326,10 @@ static void send_trailers(struct http_transaction *t)
                                            {span_of("Content-Length"), span_of("7")},
                                            {span_of("Transfer-Encoding"), span_of("chunked")},
                                            {span_of("Set-Cookie"), span_of("a=b")},
+                                           {span_of("hOsT"), span_of("other")},
+                                           {span_of("CONTENT-TYPE"), span_of("no/way")},
+                                           {span_of("Http2-Settings"), span_of("AAAA")},
+                                           {span_of("Server"), span_of("other")},
                                            {span_of("X-Empty"), span_of("")}};
     if (begin(t, HTTP_LENGTH_UNKNOWN) == 0 && write_small(t, "body")) {
         http_transaction_end(t, trailers, ARRAY_COUNT(trailers));
@@ -417,6 +421,7 @@ static void frame_itself(struct http_transaction *t)
                                           {span_of("Server"), span_of("other")},
                                           {span_of("TE"), span_of("trailers")},
                                           {span_of("Proxy-Connection"), span_of("a")},
+                                          {span_of("HTTP2-Settings"), span_of("AAAA")},
                                           {span_of("X-Ok"), span_of("1")}};
     const struct http_outbound outbound = {
         .status = 200, .headers = headers, .header_count = ARRAY_COUNT(headers)};

@@ -220,7 +220,12 @@ static void answer_fields(struct http_transaction *t)
 static void answer_trailers(struct http_transaction *t)
 {
     const struct http_header trailers[] = {{span_of("X-Sum"), span_of("1")},
-                                           {span_of("Connection"), span_of("x")}};
+                                           {span_of("Connection"), span_of("x")},
+                                           {span_of("hOsT"), span_of("other")},
+                                           {span_of("Set-Cookie"), span_of("a=b")},
+                                           {span_of("CONTENT-TYPE"), span_of("no/way")},
+                                           {span_of("Trailer"), span_of("X-Sum")},
+                                           {span_of("Date"), span_of("never")}};
     int r = http_transaction_respond(t, &ok);
     if (r < 0) {
         assert_int_equal(r, -ENOMEM);
@@ -228,7 +233,7 @@ static void answer_trailers(struct http_transaction *t)
         return;
     }
     (void)http_transaction_write(t, "body", 4); /* all of it, or -ENOMEM */
-    http_transaction_end(t, trailers, 2);
+    http_transaction_end(t, trailers, ARRAY_COUNT(trailers));
 }
 
 static void answer_hints(struct http_transaction *t)

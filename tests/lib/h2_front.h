@@ -9,7 +9,7 @@
  *     /big?N     200 and N bytes "x", as they are taken
  *     /early     200, "early", at once, whatever the body
  *     /empty     204
- *     /trailers  200, "body", and the trailer x-sum: 1
+ *     /trailers  200, "body", and the trailer x-sum: 1 among forbidden ones
  *     /fields    200, the request as text: method, target, headers, a line each
  *     /hints     103 with a link, then as /
  *     /broken    200, 10 bytes declared, 4 sent, the end

@@ -32,7 +32,7 @@ static char paths[TLS_FRONT_CERTIFICATES][2][64];
 
 int tls_front_set_up(void **state)
 {
-    static const char *const names[] = {"first", "second", "ca", "visitor"};
+    static const char *const names[] = {"server", "ca", "visitor"};
     (void)state;
     assert_non_null(mkdtemp(dir));
     for (size_t i = 0; i < TLS_FRONT_CERTIFICATES; i++) {
@@ -63,11 +63,12 @@ const struct certificate *tls_front_certificate(size_t which)
 
 /* -- the front -------------------------------------------------------------------------------- */
 
-struct tls_context *tls_front_context(size_t which, enum tls_client_auth auth)
+/* For h2 and http/1.1. */
+static struct tls_context *make_context(enum tls_client_auth auth)
 {
     struct tls_context *context = NULL;
     struct error err = {0};
-    const struct tls_certificate one = {paths[which][0], paths[which][1]};
+    const struct tls_certificate one = {paths[TLS_FRONT_SERVER][0], paths[TLS_FRONT_SERVER][1]};
     const struct tls_options options = {.certificates = &one,
                                         .certificate_count = 1,
                                         .client_ca = paths[TLS_FRONT_CA][0],
@@ -93,7 +94,7 @@ void tls_front_open(struct front *front, const struct http_server_options *optio
     assert_int_equal(getsockname(front->fd, (struct sockaddr *)&address, &len), 0);
     front->port = ntohs(address.sin_port);
     struct http_listener_options listener = {
-        .fd = front->fd, .tls = tls_front_context(TLS_FRONT_FIRST, auth), .offers_h2 = true};
+        .fd = front->fd, .tls = make_context(auth), .offers_h2 = true};
     assert_int_equal(http_server_listen(front->server, &listener, NULL), 0);
     tls_context_unref(listener.tls);
 }

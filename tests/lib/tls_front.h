@@ -16,16 +16,13 @@
 
 enum { TLS_FRONT_ALL = 1 << 20, TLS_FRONT_PATIENCE_MS = 5000 };
 
-/* The server's certificates, and one that is signed by the CA of clients. */
-enum { TLS_FRONT_FIRST, TLS_FRONT_SECOND, TLS_FRONT_CA, TLS_FRONT_VISITOR, TLS_FRONT_CERTIFICATES };
+/* The server's certificate, and one that is signed by the CA of clients. */
+enum { TLS_FRONT_SERVER, TLS_FRONT_CA, TLS_FRONT_VISITOR, TLS_FRONT_CERTIFICATES };
 
 /* For cmocka: the certificates. */
 int tls_front_set_up(void **state);
 int tls_front_tear_down(void **state);
 const struct certificate *tls_front_certificate(size_t which);
-
-/* A context with the first or the second one, for h2 and http/1.1. */
-struct tls_context *tls_front_context(size_t which, enum tls_client_auth auth);
 
 /* As front_open, with TLS and small socket buffers; front_close ends it. */
 void tls_front_open(struct front *front, const struct http_server_options *options,

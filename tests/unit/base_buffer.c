@@ -108,6 +108,31 @@ static void printf_appends_without_a_nul(void **state)
     buffer_done(&b);
 }
 
+__attribute__((format(printf, 2, 3))) static int put(struct buffer *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int r = buffer_vprintf(b, format, args);
+    va_end(args);
+    return r;
+}
+
+/* The arguments are walked twice. */
+static void vprintf_appends_what_printf_does(void **state)
+{
+    struct buffer b;
+    (void)state;
+    buffer_init(&b, 1000);
+    assert_int_equal(put(&b, "%s %llu %.1f;", "a", 1ULL << 40, 0.5), 0);
+    assert_int_equal(put(&b, "%0600d", 7), 0); /* grows */
+    assert_true(b.len == 620 && b.data[619] == '7');
+    assert_int_equal(put(&b, "%0400d", 7), -EMSGSIZE);
+    assert_int_equal(b.len, 620);
+    buffer_consume(&b, 600);
+    assert_true(span_is(buffer_span(&b), "00000000000000000007"));
+    buffer_done(&b);
+}
+
 static void text_is_terminated_and_the_nul_not_counted(void **state)
 {
     struct buffer b;
@@ -132,6 +157,7 @@ int main(void)
         cmocka_unit_test(a_huge_reserve_is_no_wrap),
         cmocka_unit_test(consume_moves_the_rest_to_the_front),
         cmocka_unit_test(printf_appends_without_a_nul),
+        cmocka_unit_test(vprintf_appends_what_printf_does),
         cmocka_unit_test(text_is_terminated_and_the_nul_not_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -468,16 +468,9 @@ static void types_and_dates(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
         assert_string_equal(files_type_of(span_of(types[i].name)), types[i].type);
     }
-    char text[FILES_DATE_MAX];
     time_t when = 0;
-    files_print_date(MODIFIED_AT, text);
-    assert_string_equal(text, MODIFIED);
-    assert_true(files_parse_date(span_of(text), &when));
+    assert_true(files_parse_date(span_of(MODIFIED), &when));
     assert_int_equal(when, MODIFIED_AT);
-    files_print_date(INT64_MAX, text);
-    assert_string_equal(text, "Thu, 01 Jan 1970 00:00:00 GMT");
-    files_print_date(-1, text);
-    assert_string_equal(text, "Wed, 31 Dec 1969 23:59:59 GMT");
 }
 
 int main(void)

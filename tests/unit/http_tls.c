@@ -221,50 +221,6 @@ static void clients_have_to_show_who_they_are(void **state)
     front_close(&front);
 }
 
-static void check_certificate(const struct tls_peer *peer, size_t which)
-{
-    X509 *shown = SSL_get1_peer_certificate(peer->tls.ssl);
-    assert_int_equal(X509_cmp(shown, tls_front_certificate(which)->x509), 0);
-    X509_free(shown);
-}
-
-static void a_new_certificate_is_for_new_connections(void **state)
-{
-    struct front front;
-    struct tls_peer old;
-    struct tls_peer half;
-    struct tls_peer new;
-    struct tls_h2 h2;
-    (void)state;
-    tls_front_open_plainly(&front);
-    tls_peer_open(&front, &old);
-    tls_h2_open(&front, &h2);
-    tls_h2_request(&h2, "POST", "/read", MIB);
-    for (int i = 0; i < 5; i++) {
-        tls_h2_turn(&h2, 1000);
-    }
-    tls_peer_connect(&front, &half);
-    (void)SSL_do_handshake(half.tls.ssl);
-    (void)tls_peer_push(&half, 100);
-    front_turn(&front, 1);
-    struct tls_context *next = tls_front_context(TLS_FRONT_SECOND, TLS_CLIENT_NONE);
-    http_server_set_tls(front.server, next);
-    tls_context_unref(next);
-    tls_peer_open(&front, &new);
-    assert_true(tls_peer_shake(&half, TLS_FRONT_ALL));
-    check_certificate(&new, TLS_FRONT_SECOND);
-    check_certificate(&half, TLS_FRONT_FIRST);
-    tls_peer_hello(&old);
-    tls_peer_hello(&half);
-    tls_peer_hello(&new);
-    tls_h2_finish(&h2, strlen("read 1048576\n"), TLS_FRONT_ALL);
-    tls_peer_leave(&old);
-    tls_peer_leave(&half);
-    tls_peer_leave(&new);
-    tls_h2_close(&h2);
-    front_close(&front);
-}
-
 /* -- the end ---------------------------------------------------------------------------------- */
 
 static void check_goodbye(struct tls_peer *peer)
@@ -418,7 +374,6 @@ int main(void)
         cmocka_unit_test(who_leaves_in_the_handshake_is_forgotten),
         cmocka_unit_test(many_that_stop_delay_nobody),
         cmocka_unit_test(clients_have_to_show_who_they_are),
-        cmocka_unit_test(a_new_certificate_is_for_new_connections),
         cmocka_unit_test(the_end_is_said),
         cmocka_unit_test(a_broken_response_has_no_goodbye),
         cmocka_unit_test(half_a_body_is_an_error),

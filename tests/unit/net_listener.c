@@ -226,36 +226,6 @@ static void its_own_file_is_removed_at_the_end(void **state)
     assert_int_equal(rmdir(place.dir), 0);
 }
 
-static void listeners_move_from_one_set_to_another(void **state)
-{
-    struct listeners old = {.count = 0};
-    struct listeners new = {.count = 0};
-    struct error err = {0};
-    struct place place;
-    char tcp[NET_ADDRESS_TEXT_MAX];
-    const char *path = make_place(&place);
-    (void)state;
-    assert_int_equal(listeners_add(&old, "127.0.0.1:0", &err), 0);
-    assert_int_equal(listeners_add(&old, place.text, &err), 0);
-    assert_int_equal(listeners_add(&old, "127.0.0.1:0", &err), 0);
-    address_of(&old, 0, tcp);
-    int first = old.fds[0];
-    int local = old.fds[1];
-    int last = old.fds[2];
-    assert_int_equal(listeners_take(&old, "nonsense", &new, &err), -EINVAL);
-    assert_int_equal(listeners_take(&old, "127.0.0.1:0", &new, &err), -ENOENT);
-    assert_int_equal(listeners_take(&old, "unix:/tmp/another", &new, &err), -ENOENT);
-    assert_int_equal(listeners_take(&old, place.text, &new, &err), 0);
-    assert_int_equal(listeners_take(&old, place.text, &new, &err), -ENOENT);
-    assert_int_equal(listeners_take(&old, tcp, &new, &err), 0);
-    assert_true(new.count == 2 && new.fds[0] == local &&new.fds[1] == first);
-    assert_true(old.count == 1 && old.fds[0] == last);
-    listeners_done(&old);
-    listeners_done_and_remove(&new); /* it knows its file still */
-    assert_int_equal(access(path, F_OK), -1);
-    assert_int_equal(rmdir(place.dir), 0);
-}
-
 /* -- inherited -------------------------------------------------------------------------------- */
 
 /* Runs in a child whose descriptors 3 and up are as systemd would have left them. */
@@ -366,40 +336,6 @@ static int ignores_nonsense(void)
     return 0;
 }
 
-/* Passed on in another order than their numbers', over each other's places. */
-static int passes_on(void)
-{
-    struct listeners listeners = {.count = 2, .fds = {4, 3}};
-    struct listeners taken = {.count = 0};
-    struct net_address before[2];
-    struct net_address after;
-    struct error err = {0};
-    if (put_listener_at(4) < 0 || put_listener_at(3) < 0 ||
-        listeners_address(&listeners, 0, &before[0]) < 0 ||
-        listeners_address(&listeners, 1, &before[1]) < 0) {
-        return 10;
-    }
-    if (listeners_pass_on(&listeners) < 0 || (fcntl(3, F_GETFD) & FD_CLOEXEC) != 0) {
-        return 1;
-    }
-    if (listeners_inherit(&taken, &err) < 0 || taken.count != 2) {
-        return 2;
-    }
-    for (uint32_t i = 0; i < 2; i++) {
-        if (listeners_address(&taken, i, &after) < 0 ||
-            net_address_port(&after) != net_address_port(&before[i])) {
-            return 3;
-        }
-    }
-    return 0;
-}
-
-static void passes_on_what_the_next_program_inherits(void **state)
-{
-    (void)state;
-    assert_int_equal(run_in_child(passes_on), 0);
-}
-
 static void inherits_what_systemd_passes(void **state)
 {
     (void)state;
@@ -436,8 +372,6 @@ int main(void)
         cmocka_unit_test(a_stale_unix_socket_is_replaced),
         cmocka_unit_test(a_unix_socket_gets_its_mode),
         cmocka_unit_test(its_own_file_is_removed_at_the_end),
-        cmocka_unit_test(listeners_move_from_one_set_to_another),
-        cmocka_unit_test(passes_on_what_the_next_program_inherits),
         cmocka_unit_test(inherits_what_systemd_passes),
         cmocka_unit_test(inherits_nothing_meant_for_others),
         cmocka_unit_test(inherits_listeners_only),
