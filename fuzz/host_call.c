@@ -84,12 +84,16 @@ static void give_pipe(struct guest *guest)
     give_file(guest, ends[1], S_IFIFO, O_WRONLY);
 }
 
+/* What the guest's directories are made of: lasts until it is done. */
+static struct dir_source dirs[2];
+
 static void give_dir(struct guest *guest, bool read_only)
 {
     struct guest_dir *dir = NULL;
     struct error err = {0};
-    must(guest_dir_preopen(guest, sandbox_inside(), read_only ? "/ro" : "/", read_only, &dir,
-                           &err) == 0);
+    struct dir_source *source = &dirs[read_only];
+    must(dir_source_open(sandbox_inside(), read_only ? "/ro" : "/", read_only, source, &err) == 0);
+    must(guest_dir_preopen_source(guest, source, &dir) == 0);
     give(guest, &dir->base);
 }
 
@@ -226,6 +230,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         }
     }
     guest_done(&guest, 0 /* linger_ms */);
+    dir_source_close(&dirs[0]);
+    dir_source_close(&dirs[1]);
     loop_free(loop);
     free(call.memory);
     runs++;

@@ -60,7 +60,6 @@ static void dir_close(struct descriptor *d)
     struct guest_dir *dir = dir_of(d);
     if (!dir->is_borrowed) {
         close(d->fd);
-        free(dir->guest_path);
     }
     free(dir);
 }
@@ -148,25 +147,6 @@ int guest_dir_preopen_source(struct guest *guest, const struct dir_source *sourc
     dir->base.is_preopen = true;
     dir->is_borrowed = true;
     dir->guest_path = source->guest_path;
-    *ret_dir = dir;
-    return 0;
-}
-
-int guest_dir_preopen(struct guest *guest, const char *host_path, const char *guest_path,
-                      bool read_only, struct guest_dir **ret_dir, struct error *err)
-{
-    struct dir_source source = {.fd = -1};
-    struct guest_dir *dir = NULL;
-    int r = dir_source_open(host_path, guest_path, read_only, &source, err);
-    if (r < 0) {
-        return r;
-    }
-    r = guest_dir_preopen_source(guest, &source, &dir);
-    if (r < 0) {
-        dir_source_close(&source);
-        return error_set_errno(err, r, "cannot open the directory %s", host_path);
-    }
-    dir->is_borrowed = false; /* the source's have become its own */
     *ret_dir = dir;
     return 0;
 }
@@ -309,6 +289,7 @@ static bool list_buffer(const uint8_t *buffer, size_t len, dir_entry_fn *on_entr
             .name = found->d_name,
             .name_len = (uint32_t)strlen(found->d_name),
             .filetype = guest_filetype_from_entry(found->d_type),
+            .d_type = found->d_type,
         };
         if (!on_entry(context, &entry)) {
             return false;

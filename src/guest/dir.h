@@ -22,8 +22,8 @@ struct guest;
 struct guest_dir {
     struct descriptor base; /* first */
     bool read_only;
-    char *guest_path; /* owned: a preopen's name for the guest; NULL for others */
-    bool is_borrowed; /* base.fd and guest_path are the host's, which keeps them for longer */
+    const char *guest_path; /* borrowed: a preopen's name for the guest; NULL for others */
+    bool is_borrowed;       /* base.fd is the host's, which keeps it for longer: a preopen's */
 };
 
 /* A directory of the host, opened once for all the guests that get it. */
@@ -32,11 +32,6 @@ struct dir_source {
     char *guest_path; /* owned */
     bool read_only;
 };
-
-/* Open a directory of the host as a preopen. The caller puts it into the table. 0 or a negative
- * errno with the cause in `err`. */
-int guest_dir_preopen(struct guest *guest, const char *host_path, const char *guest_path,
-                      bool read_only, struct guest_dir **ret_dir, struct error *err);
 
 /* Open a directory of the host. 0 or a negative errno with the cause in `err`. */
 int dir_source_open(const char *host_path, const char *guest_path, bool read_only,
@@ -97,6 +92,7 @@ struct dir_entry {
     const char *name; /* borrowed until the function returns */
     uint32_t name_len;
     uint8_t filetype; /* enum guest_filetype */
+    uint8_t d_type;   /* the same as the kernel has it, DT_* */
 };
 
 /* False: that was enough. */

@@ -15,21 +15,32 @@
 
 #include <cmocka.h>
 
+#include "base/container.h"
 #include "guest/dir.h"
 #include "guest/file.h"
+
+void files_preopen(struct fake_files *x, const char *host_path, const char *guest_path,
+                   bool read_only, uint32_t expect)
+{
+    struct dir_source *source = &x->preopens[x->preopen_count];
+    struct guest_dir *dir = NULL;
+    struct error err = {0};
+    uint32_t fd = 0;
+    assert_in_range(x->preopen_count, 0, ARRAY_COUNT(x->preopens) - 1);
+    assert_int_equal(dir_source_open(host_path, guest_path, read_only, source, &err), 0);
+    x->preopen_count++;
+    assert_int_equal(guest_dir_preopen_source(&x->f->guest, source, &dir), 0);
+    assert_int_equal(fd_table_insert(&x->f->guest.fds, &dir->base, 3, &fd), 0);
+    assert_int_equal(fd, expect);
+}
 
 static void add_preopen(struct fake_files *x, const char *name, bool read_only, uint32_t expect)
 {
     char host[64];
     char guest[64];
-    struct guest_dir *dir = NULL;
-    struct error err = {0};
-    uint32_t fd = 0;
     (void)snprintf(host, sizeof host, "%s/%s", x->root, name);
     (void)snprintf(guest, sizeof guest, "/%s", name);
-    assert_int_equal(guest_dir_preopen(&x->f->guest, host, guest, read_only, &dir, &err), 0);
-    assert_int_equal(fd_table_insert(&x->f->guest.fds, &dir->base, 3, &fd), 0);
-    assert_int_equal(fd, expect);
+    files_preopen(x, host, guest, read_only, expect);
 }
 
 int files_setup(void **state)
@@ -67,6 +78,9 @@ int files_teardown(void **state)
 {
     struct fake_files *x = *state;
     fake_guest_free(x->f);
+    for (uint32_t i = 0; i < x->preopen_count; i++) {
+        dir_source_close(&x->preopens[i]);
+    }
     close(x->root_fd);
     (void)nftw(x->root, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what stays is in /tmp */
     free(x);

@@ -10,6 +10,7 @@
 #define HYTHE_TESTS_LIB_FAKE_FILES_H
 
 #include "fake_call.h"
+#include "guest/dir.h"
 
 enum {
     FILES_IN = 3,
@@ -31,10 +32,16 @@ struct fake_files {
     struct fake_guest *f;
     char root[32]; /* TMP */
     int root_fd;
+    struct dir_source preopens[4]; /* owned: outlive the guest, as the host's do */
+    uint32_t preopen_count;
 };
 
 int files_setup(void **state);
 int files_teardown(void **state);
+
+/* Give the guest a directory of the host, which must get the number `expect`. */
+void files_preopen(struct fake_files *x, const char *host_path, const char *guest_path,
+                   bool read_only, uint32_t expect);
 
 /* -- the host's side -------------------------------------------------------------------------- */
 

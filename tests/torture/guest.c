@@ -225,7 +225,7 @@ static int give_listener(struct guest *guest, const struct listeners *listeners)
     return give(guest, &s->base);
 }
 
-static int give_all(struct guest *guest, struct listeners *listeners)
+static int give_all(struct guest *guest, struct listeners *listeners, struct dir_source *source)
 {
     struct error err = {0};
     struct guest_dir *dir = NULL;
@@ -237,7 +237,8 @@ static int give_all(struct guest *guest, struct listeners *listeners)
     }
     r = r == 0 ? listeners_add(listeners, "127.0.0.1:0", &err) : r;
     r = r == 0 ? give_listener(guest, listeners) : r;
-    r = r == 0 ? guest_dir_preopen(guest, dir_path, "/", false, &dir, &err) : r;
+    r = r == 0 ? dir_source_open(dir_path, "/", false /* read_only */, source, &err) : r;
+    r = r == 0 ? guest_dir_preopen_source(guest, source, &dir) : r;
     r = r == 0 ? give(guest, &dir->base) : r;
     r = r == 0 ? guest_add_arg(guest, "torture") : r;
     return r == 0 ? guest_add_env(guest, "A=B") : r;
@@ -325,12 +326,13 @@ static void live(void)
     struct loop *loop = NULL;
     struct guest guest;
     struct listeners listeners = {.count = 0};
+    struct dir_source source = {.fd = -1};
     failed_calls = 0;
     if (loop_new(&loop) < 0) {
         return;
     }
     guest_init(&guest, loop);
-    if (give_all(&guest, &listeners) == 0) {
+    if (give_all(&guest, &listeners, &source) == 0) {
         int client = begin_request(&listeners);
         use_texts_and_clocks(&guest);
         answer_request(&guest);
@@ -339,6 +341,9 @@ static void live(void)
         close(client);
     }
     guest_done(&guest, 50 /* linger_ms */);
+    if (source.fd >= 0) {
+        dir_source_close(&source);
+    }
     listeners_done(&listeners);
     use_loop(loop);
     loop_free(loop);

@@ -139,14 +139,13 @@ static void a_closed_one_is_an_error(void **state)
 
 static void a_preopen_that_cannot_be_says_why(void **state)
 {
-    struct fake_files *x = *state;
-    struct guest_dir *dir = NULL;
+    struct dir_source source = {.fd = -1};
     struct error err = {0};
-    assert_int_equal(guest_dir_preopen(&x->f->guest, "/no/such", "/", false, &dir, &err), -ENOENT);
+    (void)state;
+    assert_int_equal(dir_source_open("/no/such", "/", false, &source, &err), -ENOENT);
     assert_non_null(strstr(err.text, "/no/such"));
-    assert_int_equal(guest_dir_preopen(&x->f->guest, "/dev/null", "/", false, &dir, &err),
-                     -ENOTDIR);
-    assert_null(dir);
+    assert_int_equal(dir_source_open("/dev/null", "/", false, &source, &err), -ENOTDIR);
+    assert_true(source.fd == -1 && source.guest_path == NULL);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, files_setup, files_teardown)

@@ -267,12 +267,8 @@ static void nothing_is_created_when_the_table_is_full(void **state)
 static void magic_links_are_not_followed(void **state)
 {
     struct fake_files *x = *state;
-    struct guest_dir *proc = NULL;
-    struct error err = {0};
-    uint32_t fd = 0;
-    assert_int_equal(
-        guest_dir_preopen(&x->f->guest, "/proc", "/proc", false /* read_only */, &proc, &err), 0);
-    assert_int_equal(fd_table_insert(&x->f->guest.fds, &proc->base, 5, &fd), 0);
+    const uint32_t fd = 5;
+    files_preopen(x, "/proc", "/proc", false /* read_only */, fd);
     const char *paths[] = {"self/root", "self/cwd",  "self/root/etc/passwd", "self/exe",
                            "self/fd/0", "self/fd/3", "thread-self/root"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
