@@ -44,6 +44,11 @@ HYTHE_API int hythe_guest_config_add_arg(hythe_guest_config *config, const char 
 HYTHE_API int hythe_guest_config_add_env(hythe_guest_config *config, const char *key,
                                          const char *value, hythe_error **ret_error);
 
+/* Answer `value` to a component that asks wasi:config for `name`, in place of what was set for that
+ * name. Both are UTF-8. Since 0.1.0. */
+HYTHE_API int hythe_guest_config_add_wasi_config(hythe_guest_config *config, const char *name,
+                                                 const char *value, hythe_error **ret_error);
+
 /* Give the guest the directory `host` under the name `guest`. It is opened by hythe_run. With
  * `read_only` every way to write, link, rename or truncate below it is refused. Since 0.1.0. */
 HYTHE_API int hythe_guest_config_add_dir(hythe_guest_config *config, const char *host,
@@ -154,6 +159,10 @@ HYTHE_API void hythe_guest_config_set_workers(hythe_guest_config *config, uint32
 /* Answer fd_prestat_get on a listener with BADF, as Wasmtime did: programs then do not find the
  * directories behind it. Since 0.1.0. */
 HYTHE_API void hythe_guest_config_set_strict_prestat(hythe_guest_config *config, bool strict);
+
+/* Start a component although it imports what hythe does not have, or has in another shape: it traps
+ * when it calls that. Since 0.1.0. */
+HYTHE_API void hythe_guest_config_set_stub_unknown(hythe_guest_config *config, bool stub);
 
 /* Call this exported function and not _start. Since 0.1.0. */
 HYTHE_API int hythe_guest_config_set_invoke(hythe_guest_config *config, const char *function,

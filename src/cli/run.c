@@ -55,18 +55,30 @@ static int add_dirs(struct setup *setup)
     return 0;
 }
 
-static int add_env(struct setup *setup)
+typedef int add_pair_fn(hythe_guest_config *config, const char *name, const char *value,
+                        hythe_error **ret_error);
+
+static int add_pairs(struct setup *setup, const char *option, const struct env_list *list,
+                     add_pair_fn *add)
 {
-    const struct env_list *list = &setup->options->env;
     for (uint32_t i = 0; i < list->count; i++) {
-        const struct env_option *env = &list->items[i];
-        int r = hythe_guest_config_add_env(setup->config, env->key, env->value, &setup->error);
+        const struct env_option *pair = &list->items[i];
+        int r = add(setup->config, pair->key, pair->value, &setup->error);
         if (r < 0) {
-            setup->option = "env";
+            setup->option = option;
             return r;
         }
     }
     return 0;
+}
+
+static int add_env(struct setup *setup)
+{
+    const struct run_options *options = setup->options;
+    int r = add_pairs(setup, "env", &options->env, hythe_guest_config_add_env);
+    return r < 0 ? r
+                 : add_pairs(setup, "wasi-config", &options->wasi_config,
+                             hythe_guest_config_add_wasi_config);
 }
 
 static int add_args(struct setup *setup)
@@ -179,6 +191,7 @@ static void set_modes(hythe_guest_config *config, const struct run_options *opti
     hythe_guest_config_set_poll_mode(config, modes[options->poll]);
     hythe_guest_config_set_workers(config, options->workers);
     hythe_guest_config_set_strict_prestat(config, options->strict_prestat);
+    hythe_guest_config_set_stub_unknown(config, options->stub_unknown);
 }
 
 static int set_texts(struct setup *setup)

@@ -113,8 +113,28 @@ static int parse_dir(const char *value, void *field, struct error *err)
     return r;
 }
 
+static int add_pair(struct env_list *list, const char *text, size_t key_len, const char *value,
+                    struct error *err)
+{
+    void *items = list->items;
+    int r = grow(&items, list->count, sizeof *list->items, err);
+    if (r < 0) {
+        return r;
+    }
+    list->items = items;
+    struct env_option env = {.key = strndup(text, key_len), .value = strdup(value)};
+    if (env.key == NULL || env.value == NULL) {
+        free(env.key);
+        free(env.value);
+        return -ENOMEM;
+    }
+    list->items[list->count] = env;
+    list->count++;
+    return 0;
+}
+
 /* Take KEY=VALUE, or KEY with the value it has here. */
-static int split_env(const char *text, struct env_option *ret_env, struct error *err)
+static int parse_env(const char *text, void *field, struct error *err)
 {
     size_t key_len = strcspn(text, "=");
     if (key_len == 0) {
@@ -125,30 +145,16 @@ static int split_env(const char *text, struct env_option *ret_env, struct error 
     if (value == NULL) {
         return error_set(err, -ENOENT, "'%s' is not set here; write %s=VALUE", text, text);
     }
-    struct env_option env = {.key = strndup(text, key_len), .value = strdup(value)};
-    if (env.key == NULL || env.value == NULL) {
-        free(env.key);
-        free(env.value);
-        return -ENOMEM;
-    }
-    *ret_env = env;
-    return 0;
+    return add_pair(field, text, key_len, value, err);
 }
 
-static int parse_env(const char *value, void *field, struct error *err)
+static int parse_pair(const char *text, void *field, struct error *err)
 {
-    struct env_list *list = field;
-    void *items = list->items;
-    int r = grow(&items, list->count, sizeof *list->items, err);
-    if (r < 0) {
-        return r;
+    size_t key_len = strcspn(text, "=");
+    if (key_len == 0 || text[key_len] == '\0') {
+        return error_set(err, -EINVAL, "'%s' is no pair; write NAME=VALUE", text);
     }
-    list->items = items;
-    r = split_env(value, &list->items[list->count], err);
-    if (r == 0) {
-        list->count++;
-    }
-    return r;
+    return add_pair(field, text, key_len, text + key_len + 1, err);
 }
 
 static int parse_size(const char *value, void *field, struct error *err)
@@ -298,6 +304,13 @@ static const struct option run_table[] = {
      .help = "Set an environment variable of the guest; without a value it inherits hythe's own.",
      .parse = parse_env,
      .field = RUN_FIELD(env)},
+    {.name = "wasi-config",
+     .placeholder = "NAME=VALUE",
+     .is_repeatable = true,
+     .section = "Files and environment",
+     .help = "Answer VALUE to a component that asks wasi:config for NAME.",
+     .parse = parse_pair,
+     .field = RUN_FIELD(wasi_config)},
     {.name = "argv0",
      .placeholder = "NAME",
      .section = "Files and environment",
@@ -442,6 +455,11 @@ static const struct option run_table[] = {
              "parameters, and its results are printed.",
      .parse = parse_text,
      .field = RUN_FIELD(invoke)},
+    {.name = "stub-unknown",
+     .section = "Running",
+     .help = "Start a component that imports what hythe does not have; it traps when it calls it.",
+     .parse = parse_flag,
+     .field = RUN_FIELD(stub_unknown)},
     {.name = "workers",
      .placeholder = "N|auto",
      .section = "Running",
@@ -652,18 +670,24 @@ int run_options_parse(int argc, char **argv, struct run_options *options, struct
     return check_run(options, err);
 }
 
+static void pairs_done(struct env_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        free(list->items[i].key);
+        free(list->items[i].value);
+    }
+    free(list->items);
+}
+
 void run_options_done(struct run_options *options)
 {
     for (uint32_t i = 0; i < options->dirs.count; i++) {
         free(options->dirs.items[i].host);
         free(options->dirs.items[i].guest);
     }
-    for (uint32_t i = 0; i < options->env.count; i++) {
-        free(options->env.items[i].key);
-        free(options->env.items[i].value);
-    }
+    pairs_done(&options->env);
+    pairs_done(&options->wasi_config);
     free(options->dirs.items);
-    free(options->env.items);
     free(options->tcplisten.items);
     free(options->allow_listen.items);
     free(options->allow_connect.items);

@@ -65,6 +65,7 @@ struct http_options {
 struct run_options {
     struct dir_list dirs;
     struct env_list env;
+    struct env_list wasi_config;
     struct string_list tcplisten;
     struct string_list allow_listen;
     struct string_list allow_connect;
@@ -86,6 +87,7 @@ struct run_options {
     const char *cache_dir;
     bool no_cache;
     bool strict_prestat;
+    bool stub_unknown;
     struct http_options http;
 
     const char *module;

@@ -98,6 +98,7 @@ struct serve_guest {
     struct serve_dir *dirs;
     uint32_t dir_count;
     struct serve_pairs env;
+    struct serve_pairs config; /* what wasi:config answers */
     struct strings allow_http;
     struct strings allow_connect;
     struct strings allow_listen;

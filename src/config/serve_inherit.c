@@ -50,7 +50,7 @@ static int inherit_dirs(struct serve_route *route, const struct serve_guest *fro
 }
 
 /* Variables are added up, the route's own winning. */
-static int inherit_env(struct serve_pairs *to, const struct serve_pairs *from)
+static int inherit_pairs(struct serve_pairs *to, const struct serve_pairs *from)
 {
     for (uint32_t i = 0; i < from->count; i++) {
         bool is_own = false;
@@ -99,7 +99,8 @@ int serve_route_inherit(struct serve_route *route, const struct serve_guest *def
         }
     }
     int r = inherit_dirs(route, defaults);
-    return r < 0 ? r : inherit_env(&guest->env, &defaults->env);
+    r = r < 0 ? r : inherit_pairs(&guest->env, &defaults->env);
+    return r < 0 ? r : inherit_pairs(&guest->config, &defaults->config);
 }
 
 /* -- all routes ------------------------------------------------------------------------------- */

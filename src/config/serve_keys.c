@@ -295,6 +295,7 @@ static const struct serve_key cache_keys[] = {
 static const struct serve_key guest_keys[] = {
     {NAME("guest", "dirs"), .read = serve_read_dirs},
     {NAME("guest", "env"), .read = serve_read_env, .field = GUEST(env)},
+    {NAME("guest", "config"), .read = serve_read_variables, .field = GUEST(config)},
     {NAME("guest", "allow_http"), .read = serve_read_list, .field = GUEST(allow_http)},
     {NAME("guest", "allow_connect"), .read = serve_read_list, .field = GUEST(allow_connect)},
     {NAME("guest", "allow_listen"), .read = serve_read_list, .field = GUEST(allow_listen)},

@@ -188,6 +188,14 @@ int serve_pairs_set(struct serve_pairs *pairs, const char *name, const char *val
     return serve_pairs_add(pairs, name, value);
 }
 
+static int set_word(struct serve_pairs *pairs, const char *word, size_t name_len, const char *text)
+{
+    char *name = strndup(word, name_len);
+    int r = name == NULL ? -ENOMEM : serve_pairs_set(pairs, name, text);
+    free(name);
+    return r;
+}
+
 /* NAME=VALUE of a command line, or NAME with the value it has here. */
 static int set_env_word(struct serve_reader *reader, const struct toml_value *value,
                         struct serve_pairs *pairs)
@@ -204,18 +212,12 @@ static int set_env_word(struct serve_reader *reader, const struct toml_value *va
         return serve_refuse(reader, value->place, "'%s' is not set here; write %s=VALUE",
                             serve_quote(value->text, quoted), quoted);
     }
-    char *name = strndup(value->text, len);
-    int r = name == NULL ? -ENOMEM : serve_pairs_set(pairs, name, text);
-    free(name);
-    return r;
+    return set_word(pairs, value->text, len, text);
 }
 
-int serve_read_env(struct serve_reader *reader, const struct serve_key *key,
-                   const struct toml_value *value, void *field)
+static int read_pairs(struct serve_reader *reader, const struct serve_key *key,
+                      const struct toml_value *value, struct serve_pairs *pairs)
 {
-    if (serve_is_from_command_line(reader) && value->type == TOML_STRING) {
-        return set_env_word(reader, value, field);
-    }
     if (value->type != TOML_TABLE) {
         return serve_refuse(reader, value->place, "%s takes a table: { NAME = \"VALUE\" }",
                             key->name);
@@ -229,12 +231,36 @@ int serve_read_env(struct serve_reader *reader, const struct serve_key *key,
             return serve_refuse(reader, item->key_place, "'%s' is no name of a variable",
                                 item->key);
         }
-        int r = serve_pairs_set(field, item->key, text);
+        int r = serve_pairs_set(pairs, item->key, text);
         if (r < 0) {
             return r;
         }
     }
     return 0;
+}
+
+int serve_read_env(struct serve_reader *reader, const struct serve_key *key,
+                   const struct toml_value *value, void *field)
+{
+    if (serve_is_from_command_line(reader) && value->type == TOML_STRING) {
+        return set_env_word(reader, value, field);
+    }
+    return read_pairs(reader, key, value, field);
+}
+
+int serve_read_variables(struct serve_reader *reader, const struct serve_key *key,
+                         const struct toml_value *value, void *field)
+{
+    char quoted[SERVE_QUOTE_MAX];
+    if (!serve_is_from_command_line(reader) || value->type != TOML_STRING) {
+        return read_pairs(reader, key, value, field);
+    }
+    size_t len = strcspn(value->text, "=");
+    if (len == 0 || value->text[len] == '\0') {
+        return serve_refuse(reader, value->place, "'%s' is no pair; write NAME=VALUE",
+                            serve_quote(value->text, quoted));
+    }
+    return set_word(field, value->text, len, value->text + len + 1);
 }
 
 /* -- headers ---------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 
 #include "config/options.h"
 
-enum { SERVE_OPTION_COUNT = 44 };
+enum { SERVE_OPTION_COUNT = 46 };
 
 extern const struct option serve_option_table[SERVE_OPTION_COUNT];
 

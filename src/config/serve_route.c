@@ -416,6 +416,7 @@ void serve_guest_done(struct serve_guest *guest)
 {
     serve_dirs_clear(guest);
     serve_pairs_done(&guest->env);
+    serve_pairs_done(&guest->config);
     strings_done(&guest->allow_http);
     strings_done(&guest->allow_connect);
     strings_done(&guest->allow_listen);

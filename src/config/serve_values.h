@@ -59,6 +59,7 @@ serve_read_fn serve_read_list;    /* struct strings, no empty ones */
 serve_read_fn serve_read_args;    /* struct strings */
 serve_read_fn serve_read_dirs;    /* struct serve_guest */
 serve_read_fn serve_read_env;     /* struct serve_pairs */
+serve_read_fn serve_read_variables; /* likewise, and nothing is inherited from the environment */
 serve_read_fn serve_read_headers; /* struct serve_pairs */
 serve_read_fn serve_read_mode;    /* uint32_t, octal */
 

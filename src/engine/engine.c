@@ -18,6 +18,8 @@ enum {
     TABLES_OF_ONE = 4,
     MEMORIES_OF_ONE = 1,
     CORE_INSTANCE_SIZE = 4 << 20,
+    CORES_OF_ONE = 8, /* core modules in one component: its own, adapters, and the glue between them */
+    COMPONENT_SIZE = 4 << 20,
 };
 
 static const uint64_t pool_memory_max = UINT64_C(1) << 32;
@@ -60,7 +62,9 @@ static void use_pool(wasm_config_t *config, const struct engine_options *options
     uint32_t count = options->pool_instances;
     uint64_t memory = options->pool_memory != 0 ? options->pool_memory : pool_memory_max;
     uint64_t keep = options->pool_keep != 0 ? options->pool_keep : POOL_KEEP;
-    wasmtime_pooling_allocation_config_total_core_instances_set(pool, count);
+    wasmtime_pooling_allocation_config_total_core_instances_set(pool, count * CORES_OF_ONE);
+    wasmtime_pooling_allocation_config_total_component_instances_set(pool, count);
+    wasmtime_pooling_allocation_config_max_component_instance_size_set(pool, COMPONENT_SIZE);
     wasmtime_pooling_allocation_config_total_memories_set(pool, count);
     wasmtime_pooling_allocation_config_total_tables_set(pool, count * TABLES_OF_ONE);
     wasmtime_pooling_allocation_config_total_stacks_set(pool, count);

@@ -18,7 +18,9 @@ struct engine {
 struct module {
     struct engine *engine; /* borrowed */
     uint32_t refs;
-    wasmtime_module_t *wasm;       /* owned */
+    wasmtime_module_t *wasm;         /* owned; NULL for a component, and for one that was scanned */
+    wasmtime_component_t *component; /* owned; NULL for a module */
+    bool is_component;
     struct module_import *imports; /* owned */
     uint32_t import_count;
     struct module_export *exports; /* owned */
@@ -26,8 +28,9 @@ struct module {
 };
 
 struct linked {
-    struct module *module;     /* borrowed */
-    struct hythe_linked *wasm; /* owned */
+    struct module *module;            /* borrowed */
+    struct hythe_linked *wasm;        /* owned; NULL for a component */
+    struct hythe_component *component; /* owned; NULL for a module */
 };
 
 /* Move a Wasmtime error into `err`, as one line, freeing it: `code` is the negative errno to

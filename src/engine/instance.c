@@ -27,11 +27,12 @@ enum { FAIL_TEXT_MAX = 256 };
 _Static_assert(sizeof(wasmtime_val_raw_t) == sizeof(union call_value), "one layout");
 
 struct instance {
-    struct linked *linked; /* borrowed */
+    struct linked *linked; /* borrowed; NULL before the first run, and for components */
     struct instance_options options;
     wasmtime_store_t *store; /* owned */
     wasmtime_context_t *context;
     struct hythe_run run;
+    struct hythe_component_run component;
     enum instance_state state;
 
     wasmtime_call_future_t *future; /* owned; NULL when nothing is begun */
@@ -125,6 +126,42 @@ int32_t instance_step_finish(const void *row, void *data, wasmtime_caller_t *cal
     return step(&call, caller, out, /* is_begin */ false);
 }
 
+/* -- host calls of components ------------------------------------------------------------------- */
+
+int32_t instance_component_step(const struct component_func *row, void *data,
+                                const union component_value *args, union component_value *results,
+                                bool is_begin)
+{
+    struct instance *instance = data;
+    const struct instance_options *options = &instance->options;
+    struct component_call call = {.func = row,
+                                  .args = args,
+                                  .results = results,
+                                  .guest = options->guest,
+                                  .instance = instance};
+    if (is_begin && options->before_component_call != NULL) {
+        options->before_component_call(&call);
+    }
+    int32_t answer = is_begin ? row->begin(&call) : row->finish(&call);
+    if (options->after_component_call != NULL && (answer != CALL_WAIT || is_begin)) {
+        options->after_component_call(&call, answer);
+    }
+    if (answer == CALL_WAIT) {
+        instance->waiting = true;
+        return HYTHE_STEP_WAIT;
+    }
+    instance->is_ending = answer == CALL_TRAP;
+    return answer == CALL_TRAP ? HYTHE_STEP_TRAP : HYTHE_STEP_DONE;
+}
+
+int32_t instance_component_drop(const struct component_resource *row, void *data, uint32_t rep)
+{
+    struct instance *instance = data;
+    int32_t answer = row->drop(instance->options.guest, instance, rep);
+    instance->is_ending = answer == CALL_TRAP;
+    return answer == CALL_TRAP ? HYTHE_STEP_TRAP : HYTHE_STEP_DONE;
+}
+
 /* -- limits ----------------------------------------------------------------------------------- */
 
 static bool on_growth(void *env, bool is_memory, size_t from, size_t to)
@@ -177,9 +214,8 @@ static bool on_epoch_without_ticks(struct instance *instance, void *guest, bool 
 
 /* -- making ----------------------------------------------------------------------------------- */
 
-static int make_store(struct instance *instance, struct error *err)
+static int make_store(struct instance *instance, const struct engine *engine, struct error *err)
 {
-    struct engine *engine = instance->linked->module->engine;
     instance->store = wasmtime_store_new(engine->wasm, instance, NULL);
     instance->context = wasmtime_store_context(instance->store);
     hythe_store_limiter(instance->store, on_growth, instance);
@@ -198,16 +234,15 @@ static int make_store(struct instance *instance, struct error *err)
     return 0;
 }
 
-int instance_new(struct linked *linked, const struct instance_options *options,
+int instance_new(struct engine *engine, const struct instance_options *options,
                  struct instance **ret_instance, struct error *err)
 {
     struct instance *instance = calloc(1, sizeof *instance);
     if (instance == NULL) {
         return error_set_errno(err, -ENOMEM, "making a guest");
     }
-    instance->linked = linked;
     instance->options = *options;
-    int r = make_store(instance, err);
+    int r = make_store(instance, engine, err);
     if (r < 0) {
         instance_free(instance);
         return r;
@@ -239,6 +274,10 @@ void instance_free(struct instance *instance)
     if (instance->run.error != NULL) {
         wasmtime_error_delete(instance->run.error);
     }
+    if (instance->component.error != NULL) {
+        wasmtime_error_delete(instance->component.error);
+    }
+    hythe_component_run_done(&instance->component);
     if (instance->store != NULL) {
         wasmtime_store_delete(instance->store);
     }
@@ -248,14 +287,32 @@ void instance_free(struct instance *instance)
 
 /* -- running ---------------------------------------------------------------------------------- */
 
-void instance_begin_run(struct instance *instance, const struct linked_entry *before,
-                        const struct linked_entry *entry)
+void instance_begin_run(struct instance *instance, struct linked *linked,
+                        const struct linked_entry *before, const struct linked_entry *entry)
 {
     assert(!instance->run.is_instantiated && instance->future == NULL);
+    instance->linked = linked;
     instance->future = hythe_linked_run(instance->context, instance->linked->wasm,
                                         (const struct hythe_entry *)before,
                                         (const struct hythe_entry *)entry, &instance->run);
     instance->state = INSTANCE_RUNNABLE;
+}
+
+void instance_begin_component(struct instance *instance, struct linked *linked,
+                              enum instance_component_call what, const uint32_t reps[2])
+{
+    static const int32_t whats[] = {[INSTANCE_NOTHING] = HYTHE_CALL_NOTHING,
+                                    [INSTANCE_HANDLE] = HYTHE_CALL_HANDLE,
+                                    [INSTANCE_RUN] = HYTHE_CALL_RUN};
+    assert(instance->future == NULL && instance->state != INSTANCE_FAILED);
+    instance->future = hythe_component_run(instance->context, linked->component, whats[what],
+                                           reps[0], reps[1], &instance->component);
+    instance->state = INSTANCE_RUNNABLE;
+}
+
+bool instance_run_has_failed(const struct instance *instance)
+{
+    return instance->component.has_failed;
 }
 
 int instance_begin_call(struct instance *instance, const char *name, const char *const *args,
@@ -309,7 +366,8 @@ static void take_failure(struct instance *instance, struct error *err)
         (void)error_set(err, -ECANCELED, "ended by the host");
     } else {
         wasm_byte_vec_t text;
-        bool is_full = instance->run.end == HYTHE_END_POOL_FULL;
+        bool is_full = instance->run.end == HYTHE_END_POOL_FULL ||
+                       instance->component.end == HYTHE_END_POOL_FULL;
         take_text(instance, &text);
         (void)error_set(err, is_full ? -ENOSPC : -EFAULT, "%.*s", (int)text.size, text.data);
         wasm_byte_vec_delete(&text);
@@ -337,6 +395,10 @@ enum instance_state instance_resume(struct instance *instance, struct error *err
         instance->error = instance->run.error;
         instance->run.error = NULL;
     }
+    if (instance->component.error != NULL) {
+        instance->error = instance->component.error;
+        instance->component.error = NULL;
+    }
     if (instance->trap != NULL || instance->error != NULL) {
         take_failure(instance, err);
         instance->state = INSTANCE_FAILED;
@@ -363,10 +425,15 @@ void instance_fail(struct instance *instance, const char *format, ...)
     instance->fail_code = -ECANCELED;
 }
 
+const char *instance_fail_reason(const struct instance *instance)
+{
+    return instance->fail_code != 0 ? instance->fail_text : NULL;
+}
+
 uint64_t instance_memory_len(const struct instance *instance)
 {
     if (!instance->run.has_memory) {
-        return 0;
+        return instance->component.is_instantiated ? instance->memory_used : 0;
     }
     return wasmtime_memory_data_size(instance->context, &instance->run.memory);
 }

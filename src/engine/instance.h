@@ -15,6 +15,8 @@
 #include "base/span.h"
 #include "engine/call.h"
 
+struct component_call;
+struct engine;
 struct linked;
 struct linked_entry;
 struct instance;
@@ -37,23 +39,42 @@ struct instance_options {
     void (*before_call)(struct call *call);
     void (*after_call)(const struct call *call, int32_t answer);
 
+    /* The same around the host functions of a component. */
+    void (*before_component_call)(struct component_call *call);
+    void (*after_component_call)(const struct component_call *call, int32_t answer);
+
     /* Called when engine_tick has happened while guest code ran. Returns false to end the guest,
      * having said why with instance_fail; sets *ret_yield to have instance_resume return. */
     bool (*on_tick)(struct instance *instance, void *guest, bool *ret_yield);
 };
 
-/* Make a store for the linked module, which is borrowed for the instance's life. 0, or a negative
- * errno with the reason in `err`. */
-int instance_new(struct linked *linked, const struct instance_options *options,
+/* Make a store. 0, or a negative errno with the reason in `err`. */
+int instance_new(struct engine *engine, const struct instance_options *options,
                  struct instance **ret_instance, struct error *err);
 
 /* End whatever is under way and release everything. NULL is fine. */
 void instance_free(struct instance *instance);
 
-/* Prepare the instantiation, with the module's start function, and then calls of up to two of its
- * functions: what they need before (_initialize) and what is wanted. NULL for either: none. */
-void instance_begin_run(struct instance *instance, const struct linked_entry *before,
-                        const struct linked_entry *entry);
+/* Prepare the instantiation of a module, which is borrowed for the instance's life, with its start
+ * function, and then calls of up to two of its functions: what they need before (_initialize) and what
+ * is wanted. NULL for either: none. */
+void instance_begin_run(struct instance *instance, struct linked *linked,
+                        const struct linked_entry *before, const struct linked_entry *entry);
+
+enum instance_component_call {
+    INSTANCE_NOTHING, /* instantiate only */
+    INSTANCE_HANDLE,  /* wasi:http/incoming-handler.handle(request, response-out) */
+    INSTANCE_RUN,     /* wasi:cli/run.run() */
+};
+
+/* Prepare the instantiation of a component, if that has not been done, and a call; `reps` are those of
+ * HANDLE's two resources, which the guest owns from then on. May be done again when the call before
+ * has returned. The linked component is borrowed for the instance's life. */
+void instance_begin_component(struct instance *instance, struct linked *linked,
+                              enum instance_component_call what, const uint32_t reps[2]);
+
+/* Did the last call of `run` answer with an error? */
+bool instance_run_has_failed(const struct instance *instance);
 
 /* Prepare a call of an exported function with `args` as text, one per parameter; after it has
  * returned, instance_results gives its results as text. -ENOENT without such a function. */
@@ -72,6 +93,9 @@ const char *instance_results(const struct instance *instance);
  * answers CALL_TRAP. The text is copied. */
 void instance_fail(struct instance *instance, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What instance_fail said, or NULL. */
+const char *instance_fail_reason(const struct instance *instance);
 
 /* Bytes of the guest's memory now. */
 uint64_t instance_memory_len(const struct instance *instance);

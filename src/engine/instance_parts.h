@@ -4,6 +4,7 @@
 
 #include <wasmtime.h>
 
+#include "engine/component_call.h"
 #include "engine/handles.h"
 #include "engine/module.h"
 
@@ -14,6 +15,12 @@ int32_t instance_step_begin(const void *row, void *data, wasmtime_caller_t *call
                             wasmtime_val_raw_t *values, struct hythe_step_out *out);
 int32_t instance_step_finish(const void *row, void *data, wasmtime_caller_t *caller,
                              wasmtime_val_raw_t *values, struct hythe_step_out *out);
+
+/* The same for components, as hythe_component_steps. */
+int32_t instance_component_step(const struct component_func *row, void *data,
+                                const union component_value *args, union component_value *results,
+                                bool is_begin);
+int32_t instance_component_drop(const struct component_resource *row, void *data, uint32_t rep);
 
 /* A call whose arguments and results are text. Few instances have one, so it is apart. */
 struct invoke {

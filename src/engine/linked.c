@@ -10,6 +10,8 @@
 #include "engine/instance.h"
 #include "engine/instance_parts.h"
 
+_Static_assert(sizeof(struct linked_offer) == sizeof(struct hythe_offer), "one layout");
+
 static struct hythe_import import_of(const struct host_func *func)
 {
     return (struct hythe_import){
@@ -49,10 +51,32 @@ fail:
     return r;
 }
 
+int linked_new_component(struct module *module, const struct linked_offer *offers, uint32_t count,
+                         bool stub_unknown, struct linked **ret_linked, struct error *err)
+{
+    static const struct hythe_component_steps steps = {instance_component_step,
+                                                       instance_component_drop};
+    struct linked *linked = calloc(1, sizeof *linked);
+    if (linked == NULL) {
+        return error_set_errno(err, -ENOMEM, "binding the component's imports");
+    }
+    linked->module = module;
+    wasmtime_error_t *error = hythe_component_link(
+        module->engine->wasm, module->component, (const struct hythe_offer *)offers, count, &steps,
+        stub_unknown, &linked->component);
+    if (error != NULL) {
+        free(linked);
+        return engine_take_error(err, -ENOTSUP, error);
+    }
+    *ret_linked = linked;
+    return 0;
+}
+
 void linked_free(struct linked *linked)
 {
     if (linked != NULL) {
         hythe_linked_delete(linked->wasm);
+        hythe_component_delete(linked->component);
         free(linked);
     }
 }

@@ -2,11 +2,13 @@
 #ifndef HYTHE_ENGINE_LINKED_H
 #define HYTHE_ENGINE_LINKED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "engine/call.h"
 
+struct component_interface;
 struct linked;
 struct linked_entry;
 struct module;
@@ -15,6 +17,17 @@ struct module;
  * at must outlive this. 0, or a negative errno with the reason in `err`. */
 int linked_new(struct module *module, const struct host_func *const *funcs,
                struct linked **ret_linked, struct error *err);
+
+/* One interface that a component imports, and what stands behind it. */
+struct linked_offer {
+    const char *name; /* as the component imports it, with its version */
+    const struct component_interface *interface;
+};
+
+/* Bind a component's imports. With `stub_unknown` functions that no offer has trap when they are called;
+ * without it they are an error. 0, or a negative errno with the reason in `err`. */
+int linked_new_component(struct module *module, const struct linked_offer *offers, uint32_t count,
+                         bool stub_unknown, struct linked **ret_linked, struct error *err);
 
 /* No instance of it is left. NULL is fine. */
 void linked_free(struct linked *linked);

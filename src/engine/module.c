@@ -122,21 +122,154 @@ static int read_exports(struct module *module)
     return r;
 }
 
-/* Make the handle around `wasm`, which it owns from here on, also when it fails. */
-static int module_wrap(struct engine *engine, wasmtime_module_t *wasm, struct module **ret_module,
-                       struct error *err)
+/* -- what a component imports and exports -------------------------------------------------------- */
+
+enum { NAMES_STEP = 16 };
+
+struct names_reader {
+    struct module *module;
+    bool is_out_of_memory;
+};
+
+/* Make room for one more in a list that grows by steps; gives the list, or NULL without memory. */
+static void *grow(void *items, uint32_t count, size_t size)
+{
+    if (count % NAMES_STEP != 0) {
+        return items;
+    }
+    return reallocarray(items, count + NAMES_STEP, size);
+}
+
+static int add_import(struct module *module, struct span name, struct span inner)
+{
+    struct module_import *imports =
+        grow(module->imports, module->import_count, sizeof *module->imports);
+    if (imports == NULL) {
+        return -ENOMEM;
+    }
+    module->imports = imports;
+    struct module_import *import = &imports[module->import_count++];
+    import->module = strndup((const char *)name.data, name.len);
+    import->name = inner.data != NULL ? strndup((const char *)inner.data, inner.len) : strdup("");
+    import->kind = inner.data != NULL ? EXTERN_FUNC : EXTERN_INTERFACE;
+    import->params = strdup("");
+    import->results = strdup("");
+    bool is_whole = import->module != NULL && import->name != NULL && import->params != NULL &&
+                    import->results != NULL;
+    return is_whole ? 0 : -ENOMEM;
+}
+
+static int add_export(struct module *module, struct span name, bool is_interface)
+{
+    struct module_export *exports =
+        grow(module->exports, module->export_count, sizeof *module->exports);
+    if (exports == NULL) {
+        return -ENOMEM;
+    }
+    module->exports = exports;
+    struct module_export *export = &exports[module->export_count++];
+    *export = (struct module_export){.kind = is_interface ? EXTERN_INTERFACE : EXTERN_FUNC};
+    export->name = strndup((const char *)name.data, name.len);
+    export->params = strdup("");
+    export->results = strdup("");
+    bool is_whole = export->name != NULL && export->params != NULL && export->results != NULL;
+    return is_whole ? 0 : -ENOMEM;
+}
+
+static void on_name(void *env, bool is_export, const char *name, size_t name_len, const char *inner,
+                    size_t inner_len)
+{
+    struct names_reader *reader = env;
+    struct span whole = {(const uint8_t *)name, name_len};
+    struct span part = {(const uint8_t *)inner, inner_len};
+    int r = 0;
+    if (reader->is_out_of_memory || (is_export && inner_len > 0)) {
+        return;
+    }
+    r = is_export ? add_export(reader->module, whole, /* is_interface */ inner == NULL)
+                  : add_import(reader->module, whole, part);
+    reader->is_out_of_memory = r < 0;
+}
+
+static int read_component(struct module *module)
+{
+    struct names_reader reader = {.module = module};
+    hythe_component_visit(module->engine->wasm, module->component, on_name, &reader);
+    return reader.is_out_of_memory ? -ENOMEM : 0;
+}
+
+int module_scan(struct span bytes, struct module **ret_module, struct error *err)
+{
+    struct names_reader reader = {.module = calloc(1, sizeof *reader.module)};
+    if (reader.module == NULL) {
+        return error_set_errno(err, -ENOMEM, "reading the component's imports");
+    }
+    reader.module->refs = 1;
+    reader.module->is_component = true;
+    wasm_byte_vec_t binary = {0};
+    wasmtime_error_t *error = NULL;
+    if (module_form_of(bytes) == MODULE_TEXT) {
+        error = wasmtime_wat2wasm((const char *)bytes.data, bytes.len, &binary);
+        bytes = (struct span){(const uint8_t *)binary.data, binary.size};
+    }
+    if (error == NULL) {
+        error = hythe_component_scan(bytes.data, bytes.len, on_name, &reader);
+    }
+    wasm_byte_vec_delete(&binary);
+    int r = error != NULL ? engine_take_error(err, -ENOEXEC, error) : 0;
+    if (r == 0 && reader.is_out_of_memory) {
+        r = error_set_errno(err, -ENOMEM, "reading the component's imports");
+    }
+    if (r < 0) {
+        module_unref(reader.module);
+        return r;
+    }
+    *ret_module = reader.module;
+    return 0;
+}
+
+/* -- making ----------------------------------------------------------------------------------- */
+
+/* What the engine made of the bytes: one of the two. */
+struct compiled {
+    wasmtime_module_t *module;
+    wasmtime_component_t *component;
+};
+
+static void compiled_delete(const struct compiled *compiled)
+{
+    if (compiled->module != NULL) {
+        wasmtime_module_delete(compiled->module);
+    }
+    if (compiled->component != NULL) {
+        wasmtime_component_delete(compiled->component);
+    }
+}
+
+/* Make the handle around it, which it owns from here on, also when it fails. */
+static int module_wrap(struct engine *engine, const struct compiled *compiled,
+                       struct module **ret_module, struct error *err)
 {
     struct module *module = calloc(1, sizeof *module);
     if (module == NULL) {
-        wasmtime_module_delete(wasm);
+        compiled_delete(compiled);
         return error_set_errno(err, -ENOMEM, "reading the module's imports");
     }
     module->refs = 1;
     module->engine = engine;
-    module->wasm = wasm;
-    if (read_imports(module) < 0 || read_exports(module) < 0) {
+    module->wasm = compiled->module;
+    module->component = compiled->component;
+    module->is_component = compiled->component != NULL;
+    int r = 0;
+    if (module->is_component) {
+        r = read_component(module);
+    } else {
+        r = read_imports(module);
+        r = r == 0 ? read_exports(module) : r;
+    }
+    if (r < 0) {
         module_unref(module);
-        return error_set_errno(err, -ENOMEM, "reading the module's imports");
+        return error_set_errno(err, r, "reading the module's imports");
     }
     *ret_module = module;
     return 0;
@@ -165,6 +298,11 @@ enum module_form module_form_of(struct span bytes)
     }
     bool text = i < bytes.len && (bytes.data[i] == '(' || bytes.data[i] == ';');
     return text ? MODULE_TEXT : MODULE_UNKNOWN;
+}
+
+bool module_is_component(const struct module *module)
+{
+    return module->is_component;
 }
 
 /* The compiler starts its threads when it is first used. Do so with every signal blocked, which
@@ -212,7 +350,7 @@ static int take_refusal(const struct engine *engine, struct span bytes, wasmtime
 int module_compile(struct engine *engine, struct span bytes, struct module **ret_module,
                    struct error *err)
 {
-    wasmtime_module_t *wasm = NULL;
+    struct compiled compiled = {0};
     wasm_byte_vec_t binary = {0};
     wasmtime_error_t *error = NULL;
     if (module_form_of(bytes) == MODULE_TEXT) {
@@ -223,30 +361,43 @@ int module_compile(struct engine *engine, struct span bytes, struct module **ret
         bytes = (struct span){(const uint8_t *)binary.data, binary.size};
     }
     start_threads(engine);
-    error = wasmtime_module_new(engine->wasm, bytes.data, bytes.len, &wasm);
-    int r = error != NULL ? take_refusal(engine, bytes, error, err) : 0;
+    int r = 0;
+    if (module_form_of(bytes) == MODULE_COMPONENT) {
+        error = wasmtime_component_new(engine->wasm, bytes.data, bytes.len, &compiled.component);
+        r = error != NULL ? engine_take_error(err, -ENOEXEC, error) : 0;
+    } else {
+        error = wasmtime_module_new(engine->wasm, bytes.data, bytes.len, &compiled.module);
+        r = error != NULL ? take_refusal(engine, bytes, error, err) : 0;
+    }
     wasm_byte_vec_delete(&binary);
     if (r < 0) {
         return r;
     }
-    return module_wrap(engine, wasm, ret_module, err);
+    return module_wrap(engine, &compiled, ret_module, err);
 }
 
 int module_map(struct engine *engine, const char *path, struct module **ret_module,
                struct error *err)
 {
-    wasmtime_module_t *wasm = NULL;
-    wasmtime_error_t *error = wasmtime_module_deserialize_file(engine->wasm, path, &wasm);
+    struct compiled compiled = {0};
+    wasmtime_error_t *error = NULL;
+    if (hythe_precompiled_kind(path) == HYTHE_PRECOMPILED_COMPONENT) {
+        error = wasmtime_component_deserialize_file(engine->wasm, path, &compiled.component);
+    } else {
+        error = wasmtime_module_deserialize_file(engine->wasm, path, &compiled.module);
+    }
     if (error != NULL) {
         return engine_take_error(err, -ESTALE, error);
     }
-    return module_wrap(engine, wasm, ret_module, err);
+    return module_wrap(engine, &compiled, ret_module, err);
 }
 
 int module_serialize(const struct module *module, struct span *ret_bytes, struct error *err)
 {
     wasm_byte_vec_t bytes;
-    wasmtime_error_t *error = wasmtime_module_serialize(module->wasm, &bytes);
+    wasmtime_error_t *error = module->is_component
+                                  ? wasmtime_component_serialize(module->component, &bytes)
+                                  : wasmtime_module_serialize(module->wasm, &bytes);
     if (error != NULL) {
         return engine_take_error(err, -EIO, error);
     }
@@ -290,7 +441,7 @@ void module_unref(struct module *module)
     }
     free(module->imports);
     free(module->exports);
-    wasmtime_module_delete(module->wasm);
+    compiled_delete(&(struct compiled){module->wasm, module->component});
     free(module);
 }
 

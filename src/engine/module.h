@@ -17,9 +17,15 @@ enum extern_kind {
     EXTERN_TABLE,
     EXTERN_GLOBAL,
     EXTERN_TAG,
+    EXTERN_INTERFACE, /* of a component: an instance with functions in it */
 };
 
-/* A function type is two strings of value types: i = i32, I = i64, f = f32, F = f64, v = v128,
+/* A component imports interfaces: one entry of kind EXTERN_INTERFACE with `module` its name, such as
+ * "wasi:io/poll@0.2.0", and an empty name; then one EXTERN_FUNC for each function and resource in it.
+ * A function outside of any interface is an EXTERN_FUNC with its name in `module` and an empty one.
+ * Its exports have the interfaces' names, or the functions'.
+ *
+ * A function type is two strings of value types: i = i32, I = i64, f = f32, F = f64, v = v128,
  * r = a reference. For other kinds both are empty. All strings are owned by the module. */
 struct module_import {
     const char *module;
@@ -50,7 +56,7 @@ enum module_form {
 
 enum module_form module_form_of(struct span bytes);
 
-/* Compile a core module, binary or text. 0, or a negative errno with the reason in `err`: -E2BIG for
+/* Compile a module or component, binary or text. 0, or a negative errno with the reason in `err`: -E2BIG for
  * one that is well but wants more memories, tables or elements than the engine's pool gives a guest. */
 int module_compile(struct engine *engine, struct span bytes, struct module **ret_module,
                    struct error *err);
@@ -70,6 +76,12 @@ struct module *module_ref(struct module *module);
 /* Drop a reference, of which whoever made the module has the first; with the last one it goes. Guests
  * made from it keep what they need. NULL is fine. */
 void module_unref(struct module *module);
+
+bool module_is_component(const struct module *module);
+
+/* Read what a component, binary or text, imports and exports without compiling it, for explaining:
+ * only interfaces, not what is in them. Nothing but the functions below can be used with it. 0, or a negative errno. */
+int module_scan(struct span bytes, struct module **ret_module, struct error *err);
 
 uint32_t module_import_count(const struct module *module);
 const struct module_import *module_import(const struct module *module, uint32_t index);

@@ -50,6 +50,13 @@ struct descriptor *descriptor_ref(struct descriptor *d)
     return d;
 }
 
+void descriptor_count(struct descriptor *d)
+{
+    assert(!d->is_counted);
+    d->is_counted = true;
+    d->guest->open_files++;
+}
+
 void descriptor_unref(struct descriptor *d)
 {
     if (d == NULL) {
@@ -58,6 +65,7 @@ void descriptor_unref(struct descriptor *d)
     assert(d->refs > 0);
     d->refs--;
     if (d->refs == 0) {
+        d->guest->open_files -= d->is_counted ? 1 : 0;
         d->ops->close(d);
     }
 }

@@ -68,6 +68,7 @@ struct descriptor {
     uint32_t refs;     /* the table's and those of calls under way */
     uint8_t filetype;  /* enum guest_filetype */
     uint16_t fdflags;  /* what the guest asked for, enum guest_fdflags */
+    bool is_counted;   /* in guest->open_files, by descriptor_count */
     bool is_preopen;   /* a directory or listener given at the start */
     bool always_ready; /* of a kind the kernel cannot wait for: a regular file */
     bool is_readable;  /* opened for reading */
@@ -98,6 +99,9 @@ int descriptor_watch(struct descriptor *d);
 void descriptor_on_ready(struct descriptor *d, unsigned events);
 
 struct descriptor *descriptor_ref(struct descriptor *d);
+
+/* Count it among the guest's files outside its table, until it is closed. */
+void descriptor_count(struct descriptor *d);
 
 /* Drop a reference; with the last one the descriptor is closed. NULL is fine. */
 void descriptor_unref(struct descriptor *d);

@@ -170,6 +170,18 @@ int64_t guest_file_pwrite(struct guest_file *f, const struct iovec *iov, int cou
     return r < 0 ? r : n;
 }
 
+int64_t guest_file_append(struct guest_file *f, const struct iovec *iov, int count)
+{
+    if (!f->base.is_writable) {
+        return -EBADF;
+    }
+    ssize_t n;
+    do {
+        n = pwritev2(f->base.fd, iov, count, 0 /* offset */, RWF_APPEND);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
 /* -- the rest --------------------------------------------------------------------------------- */
 
 static int file_set_flags(struct descriptor *d, uint16_t fdflags)
@@ -222,12 +234,14 @@ int guest_file_seek(struct guest_file *f, int64_t offset, int whence, uint64_t *
     return 0;
 }
 
-int guest_file_advise(struct guest_file *f, uint64_t offset, uint64_t len, int advice)
+int guest_file_advise(struct guest_file *f, uint64_t offset, uint64_t len, uint32_t advice)
 {
-    if (offset > INT64_MAX || len > INT64_MAX) {
+    static const int advices[] = {POSIX_FADV_NORMAL,   POSIX_FADV_SEQUENTIAL, POSIX_FADV_RANDOM,
+                                  POSIX_FADV_WILLNEED, POSIX_FADV_DONTNEED,   POSIX_FADV_NOREUSE};
+    if (advice >= ARRAY_COUNT(advices) || offset > INT64_MAX || len > INT64_MAX) {
         return -EINVAL;
     }
-    return -posix_fadvise(f->base.fd, (off_t)offset, (off_t)len, advice);
+    return -posix_fadvise(f->base.fd, (off_t)offset, (off_t)len, advices[advice]);
 }
 
 int guest_file_allocate(struct guest_file *f, uint64_t offset, uint64_t len)

@@ -57,11 +57,15 @@ int64_t guest_file_pread(struct guest_file *f, const struct iovec *iov, int coun
 int64_t guest_file_pwrite(struct guest_file *f, const struct iovec *iov, int count,
                           uint64_t offset);
 
+/* Write at the end, wherever that is at this moment; the file's own offset stays. */
+int64_t guest_file_append(struct guest_file *f, const struct iovec *iov, int count);
+
 /* `whence` is the host's SEEK_*. */
 int guest_file_seek(struct guest_file *f, int64_t offset, int whence, uint64_t *ret_offset);
 
-/* `advice` is the host's POSIX_FADV_*. */
-int guest_file_advise(struct guest_file *f, uint64_t offset, uint64_t len, int advice);
+/* `advice` counts as all versions of WASI do: normal, sequential, random, will need, don't need, no
+ * reuse; -EINVAL past them. */
+int guest_file_advise(struct guest_file *f, uint64_t offset, uint64_t len, uint32_t advice);
 
 int guest_file_allocate(struct guest_file *f, uint64_t offset, uint64_t len);
 int guest_file_set_size(struct guest_file *f, uint64_t size);

@@ -2,8 +2,12 @@
 #include "guest/filestat.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <unistd.h>
 
 #include "guest/descriptor.h"
+#include "guest/dir.h"
+#include "guest/file.h"
 
 uint8_t guest_filetype_from_mode(mode_t mode)
 {
@@ -39,4 +43,31 @@ uint64_t guest_time_ns(const struct timespec *time)
     uint64_t seconds = (uint64_t)time->tv_sec;
     uint64_t rest = (uint64_t)time->tv_nsec;
     return seconds > (UINT64_MAX - rest) / SECOND_NS ? UINT64_MAX : seconds * SECOND_NS + rest;
+}
+
+bool guest_is_read_only(struct descriptor *d)
+{
+    const struct guest_dir *dir = guest_dir_of(d);
+    const struct guest_file *file = guest_file_of(d);
+    return (dir != NULL && dir->read_only) || (file != NULL && file->read_only);
+}
+
+int guest_set_times(struct descriptor *d, const struct timespec times[2])
+{
+    if (d->kind == DESCRIPTOR_SOCKET || d->kind == DESCRIPTOR_STREAM) {
+        return -EINVAL;
+    }
+    if (guest_is_read_only(d)) {
+        return -EROFS;
+    }
+    return futimens(d->fd, times) < 0 ? -errno : 0;
+}
+
+int guest_sync(const struct descriptor *d, bool only_data)
+{
+    if (d->kind == DESCRIPTOR_STREAM) {
+        return -EINVAL; /* as a pipe */
+    }
+    int r = only_data ? fdatasync(d->fd) : fsync(d->fd);
+    return r < 0 ? -errno : 0;
 }

@@ -25,7 +25,9 @@ void guest_init(struct guest *guest, struct loop *loop)
     guest->loop = loop;
     guest->broker_fd = -1;
     fd_table_init(&guest->fds, GUEST_FDS_DEFAULT);
+    resource_table_init(&guest->resources, GUEST_RESOURCES_DEFAULT);
     policy_init(&guest->policy);
+    buffer_init(&guest->scratch, GUEST_SCRATCH_MAX);
     buffer_init(&guest->args, GUEST_TEXT_MAX);
     buffer_init(&guest->env, GUEST_TEXT_MAX);
     buffer_init(&guest->spare, SOCKET_HOLD_MAX);
@@ -67,6 +69,14 @@ void guest_share_names(struct guest *guest, struct names *names)
     guest->shares_names = true;
 }
 
+struct http_client *guest_http(struct guest *guest)
+{
+    if (guest->http == NULL && guest->open_http != NULL) {
+        guest->http = guest->open_http(guest);
+    }
+    return guest->http;
+}
+
 int guest_names(struct guest *guest, struct names **ret_names)
 {
     if (guest->names == NULL) {
@@ -87,6 +97,7 @@ void guest_done(struct guest *guest, int linger_ms)
         guest->wait.cancel = NULL;
     }
     guest_wait_end(guest);
+    resource_table_done(&guest->resources);
     end_extensions(guest);
     fd_table_done(&guest->fds);
     guest_socket_linger(guest, linger_ms);
@@ -95,6 +106,7 @@ void guest_done(struct guest *guest, int linger_ms)
     }
     guest->names = NULL;
     policy_done(&guest->policy);
+    buffer_done(&guest->scratch);
     buffer_done(&guest->args);
     buffer_done(&guest->env);
     buffer_done(&guest->spare);

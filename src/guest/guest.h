@@ -13,11 +13,14 @@
 #include "guest/descriptor.h"
 #include "guest/fd_table.h"
 #include "guest/policy.h"
+#include "guest/resource.h"
 #include "loop/loop.h"
 
 struct guest_socket;
 struct http_client;
+struct keyvalue;
 struct names;
+struct strings;
 
 /* What the types of a guest's imports told the host about its dialect. */
 enum guest_dialect_flags {
@@ -55,6 +58,10 @@ struct guest_wait {
 struct guest {
     struct loop *loop; /* borrowed */
     struct fd_table fds;
+    struct resource_table resources; /* of a component */
+    uint32_t open_files;             /* of a component, outside fds; fds.max holds for both */
+    struct buffer scratch;           /* what the results of its last call point at, likewise */
+    uint64_t http_bytes; /* of fields and unsent bodies that the host keeps for it, likewise */
     struct policy policy;
 
     /* Arguments and environment as the guest sees them: NUL-terminated strings in a row. */
@@ -81,10 +88,18 @@ struct guest {
                                 * there are none; borrowed */
 
     struct http_client *http;  /* the way out over HTTP, NULL without one; borrowed: the host's */
+    struct http_client *(*open_http)(struct guest *guest); /* the host's: makes it; NULL: it is made
+                                                            * already, or there is none */
     uint32_t http_max_handles; /* responses open at a time; 0: no limit of its own */
+    uint32_t http_open;        /* of a component: exchanges it has under way */
     bool http_has_handles;     /* it imports wasi_experimental_http.close or .body_read */
     bool http_has_alloc;       /* it exports alloc (i32) -> i32 */
     struct list extensions;    /* of struct guest_extension */
+
+    /* Of a component: "name=value" for wasi:config, and the store behind wasi:keyvalue. Borrowed; NULL:
+     * nothing is configured, and no store may be opened. */
+    const struct strings *config_pairs;
+    struct keyvalue *keyvalue;
 
     bool has_exited;
     uint32_t exit_code;
@@ -100,7 +115,9 @@ struct guest {
 };
 
 enum {
-    GUEST_TEXT_MAX = 16 << 20, /* bytes of all arguments, and of all environment */
+    GUEST_TEXT_MAX = 16 << 20,    /* bytes of all arguments, and of all environment */
+    GUEST_SCRATCH_MAX = 16 << 20, /* bytes of one result */
+    GUEST_HTTP_BYTES_MAX = 32 << 20,
     GUEST_FDS_DEFAULT = 65536,
 };
 
@@ -120,6 +137,10 @@ struct guest_extension *guest_find_extension(struct guest *guest, const void *ke
 
 /* Have the guest use a resolver of others', which is borrowed; before it has needed one. */
 void guest_share_names(struct guest *guest, struct names *names);
+
+/* The guest's way out over HTTP, made when first asked for; NULL when it has none, or none can be made,
+ * which the operator is told. */
+struct http_client *guest_http(struct guest *guest);
 
 /* The guest's resolver, made when first asked for. 0 or a negative errno. */
 int guest_names(struct guest *guest, struct names **ret_names);

@@ -9,7 +9,7 @@
 #include "guest/guest.h"
 #include "net/names.h"
 
-struct resolution {
+struct guest_resolution {
     struct guest *guest;       /* borrowed */
     char *name;                /* owned; NULL when none was looked up */
     struct names_query *query; /* borrowed until it has answered */
@@ -17,7 +17,7 @@ struct resolution {
     struct guest_addresses answer;
 };
 
-static void resolution_free(struct resolution *resolution)
+void guest_resolution_free(struct guest_resolution *resolution)
 {
     if (resolution == NULL) {
         return;
@@ -71,7 +71,7 @@ static int copy_answer(struct guest_addresses *to, const struct names_answer *fr
 
 static void on_answer(void *context, const struct names_answer *answer)
 {
-    struct resolution *resolution = context;
+    struct guest_resolution *resolution = context;
     struct guest *guest = resolution->guest;
     resolution->query = NULL;
     resolution->is_answered = true;
@@ -84,10 +84,9 @@ static void on_answer(void *context, const struct names_answer *answer)
     guest_wake(guest);
 }
 
-int guest_resolve_begin(struct guest *guest, const char *node, const char *service,
-                        const struct addrinfo *hints)
+int guest_resolution_new(struct guest *guest, const char *node, const char *service,
+                         const struct addrinfo *hints, struct guest_resolution **ret_resolution)
 {
-    assert(guest->wait.operation == NULL);
     bool is_name = node != NULL && !net_address_is_numeric(node);
     struct names *names = NULL;
     int r = is_name ? check(guest, node, service) : 0;
@@ -98,7 +97,7 @@ int guest_resolve_begin(struct guest *guest, const char *node, const char *servi
         return r;
     }
     r = -ENOMEM;
-    struct resolution *resolution = calloc(1, sizeof *resolution);
+    struct guest_resolution *resolution = calloc(1, sizeof *resolution);
     if (resolution == NULL) {
         return r;
     }
@@ -112,23 +111,41 @@ int guest_resolve_begin(struct guest *guest, const char *node, const char *servi
     if (r < 0) {
         goto fail;
     }
+    *ret_resolution = resolution;
+    return 0;
+fail:
+    guest_resolution_free(resolution);
+    return r;
+}
+
+const struct guest_addresses *guest_resolution_answer(const struct guest_resolution *resolution)
+{
+    return resolution->is_answered ? &resolution->answer : NULL;
+}
+
+int guest_resolve_begin(struct guest *guest, const char *node, const char *service,
+                        const struct addrinfo *hints)
+{
+    struct guest_resolution *resolution = NULL;
+    assert(guest->wait.operation == NULL);
+    int r = guest_resolution_new(guest, node, service, hints, &resolution);
+    if (r < 0) {
+        return r;
+    }
     guest->wait.operation = resolution;
     guest->wait.cancel = guest_resolve_end;
     return 0;
-fail:
-    resolution_free(resolution);
-    return r;
 }
 
 const struct guest_addresses *guest_resolve_answer(const struct guest *guest)
 {
-    const struct resolution *resolution = guest->wait.operation;
-    return resolution != NULL && resolution->is_answered ? &resolution->answer : NULL;
+    const struct guest_resolution *resolution = guest->wait.operation;
+    return resolution != NULL ? guest_resolution_answer(resolution) : NULL;
 }
 
 void guest_resolve_end(struct guest *guest)
 {
-    resolution_free(guest->wait.operation);
+    guest_resolution_free(guest->wait.operation);
     guest->wait.operation = NULL;
     guest->wait.cancel = NULL;
 }

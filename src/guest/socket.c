@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -214,6 +215,7 @@ static int bind_shared(struct guest_socket *s, const struct net_address *address
         .type = s->type,
         .address = address,
         .reuse_address = s->has_reuse_address,
+        .v6_only = s->is_v6_only,
         .nth = net_address_port(address) == 0 ? guest->any_port_binds : 0,
     };
     int r = broker_bind(guest->broker_fd, &wish, &shared);
@@ -262,6 +264,16 @@ int guest_socket_bind(struct guest_socket *s, const struct net_address *address)
         return r;
     }
     s->is_bound = true;
+    return 0;
+}
+
+int guest_socket_set_v6_only(struct guest_socket *s)
+{
+    int one = 1;
+    if (setsockopt(s->base.fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) < 0) {
+        return -errno;
+    }
+    s->is_v6_only = true;
     return 0;
 }
 
@@ -402,6 +414,28 @@ int guest_socket_connect(struct guest_socket *s, const struct net_address *addre
     return watched < 0 ? watched : r;
 }
 
+/* The kernel forgets a port that it chose itself, so it is asked for by its number. */
+int guest_socket_disconnect(struct guest_socket *s)
+{
+    struct net_address local;
+    struct net_address now;
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    assert(s->type == SOCK_DGRAM);
+    int r = guest_socket_local(s, &local);
+    if (r < 0) {
+        return r;
+    }
+    if (connect(s->base.fd, &nobody, sizeof nobody) < 0) {
+        return -errno;
+    }
+    r = guest_socket_local(s, &now);
+    if (r < 0 || net_address_port(&now) != 0) {
+        return r;
+    }
+    now.u.v4.sin_port = local.u.v4.sin_port; /* at the same place in IPv6's */
+    return bind(s->base.fd, &now.u.any, now.len) < 0 ? -errno : 0;
+}
+
 int guest_socket_take_error(struct guest_socket *s)
 {
     if (s->pending_error < 0) {
@@ -485,10 +519,25 @@ static void note_received(struct guest_socket *s, size_t got, size_t asked, int 
     }
 }
 
+bool guest_socket_is_readable(struct guest_socket *s)
+{
+    if ((s->base.ready & LOOP_READ) == 0) {
+        return false;
+    }
+    bool is_news = s->base.read_news && s->state != SOCKET_LISTENING; /* accept says it is, too */
+    struct pollfd asked = {.fd = s->base.fd, .events = POLLIN};
+    if (is_news || s->pending_error < 0 || poll(&asked, 1, 0 /* timeout */) != 0) {
+        return true;
+    }
+    descriptor_not_ready(&s->base, LOOP_READ);
+    return false;
+}
+
 static int64_t receive(struct guest_socket *s, struct msghdr *message, int flags,
                        bool *ret_is_truncated)
 {
     guest_flush(s->base.guest);
+    s->base.read_news = false;
     if (s->pending_error < 0) {
         return guest_socket_take_error(s);
     }

@@ -42,6 +42,7 @@ struct guest_socket {
     bool is_draining;   /* the kernel has refused held bytes: they wait for room */
     bool is_shut_write; /* the guest has ended its sending side */
     bool has_reuse_address;
+    bool is_v6_only; /* no IPv4 peers on an IPv6 socket */
     bool has_linger; /* SO_LINGER as the guest set it; see imports/.../options.c */
     uint16_t linger_seconds;
     uint64_t recv_timeout_ns; /* for blocking calls; UINT64_MAX: none */
@@ -68,9 +69,15 @@ int guest_socket_bind(struct guest_socket *s, const struct net_address *address)
 int guest_socket_listen(struct guest_socket *s, int backlog);
 int guest_socket_accept(struct guest_socket *s, struct guest_socket **ret_socket);
 int guest_socket_connect(struct guest_socket *s, const struct net_address *address);
+/* Let a connected datagram socket hear all peers again, where it was bound. */
+int guest_socket_disconnect(struct guest_socket *s);
 int64_t guest_socket_recv(struct guest_socket *s, const struct iovec *iov, int count, int flags,
                           bool *ret_is_truncated);
 int64_t guest_socket_send(struct guest_socket *s, const struct iovec *iov, int count);
+/* How many bytes guest_socket_send takes whole on a connected stream, 0 when it has to wait; an error
+ * that waits for the next call is told and stays. Not another call in the sense above: what is kept
+ * back stays while there is room for more. */
+int64_t guest_socket_room(struct guest_socket *s);
 int64_t guest_socket_recv_from(struct guest_socket *s, const struct iovec *iov, int count,
                                int flags, struct net_address *ret_from, bool *ret_is_truncated);
 int64_t guest_socket_send_to(struct guest_socket *s, const struct iovec *iov, int count,
@@ -80,6 +87,13 @@ int guest_socket_connect_result(struct guest_socket *s);
 int guest_socket_shutdown(struct guest_socket *s, int how);
 int guest_socket_local(struct guest_socket *s, struct net_address *ret_address);
 int guest_socket_peer(struct guest_socket *s, struct net_address *ret_address);
+
+/* May be called on a fresh IPv6 socket only: no IPv4 peers in the form of IPv6 ones. */
+int guest_socket_set_v6_only(struct guest_socket *s);
+
+/* Is there something to read, to accept, or an error? What is cached is believed while it is news and
+ * otherwise looked at again, since the guest's last call may have used it up. */
+bool guest_socket_is_readable(struct guest_socket *s);
 
 /* Take the error that waits to be read, as SO_ERROR does: a negative errno or 0. */
 int guest_socket_take_error(struct guest_socket *s);

@@ -209,6 +209,20 @@ int64_t guest_socket_send(struct guest_socket *s, const struct iovec *iov, int c
     return (int64_t)len;
 }
 
+int64_t guest_socket_room(struct guest_socket *s)
+{
+    if (s->is_draining || s->held.len == SOCKET_HOLD_MAX) {
+        guest_socket_flush(s);
+    }
+    if (s->pending_error < 0) {
+        return s->pending_error;
+    }
+    if (s->is_shut_write) {
+        return -EPIPE;
+    }
+    return s->is_draining ? 0 : (int64_t)(SOCKET_HOLD_MAX - s->held.len);
+}
+
 void guest_socket_on_writable(struct descriptor *d)
 {
     struct guest_socket *s = container_of(d, struct guest_socket, base);

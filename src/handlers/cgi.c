@@ -27,10 +27,11 @@
 #include "guest/stream.h"
 #include "handlers/cgi_env.h"
 #include "handlers/cgi_log.h"
+#include "handlers/guests.h"
 #include "handlers/internal.h"
 #include "host/task.h"
 
-enum { STDIO_COUNT = 3, RETRY_DEFAULT_S = 1 };
+enum { STDIO_COUNT = 3 };
 
 struct cgi_request {
     struct cgi_request *next; /* among the spare ones */
@@ -65,15 +66,10 @@ static void on_log_line(void *context, const char *line)
     site_log(request->route, "%s", line);
 }
 
-/* What the policy says of the guest; only it begins a line like this. */
 static void on_guest_report(void *context, const char *line)
 {
     const struct cgi_request *request = context;
-    const struct site_options *options = &request->route->site->options;
-    if (options->on_refusal != NULL && strncmp(line, "refused: ", strlen("refused: ")) == 0) {
-        options->on_refusal(options->context, line);
-    }
-    site_log(request->route, "%s", line);
+    guests_report(request->route, line);
 }
 
 static struct cgi_request *take_request(struct site *site)
@@ -111,7 +107,7 @@ static void release(struct cgi_request *request)
         guest_stream_detach(request->stdio[i]);
         request->stdio[i] = NULL;
     }
-    request->route->running--;
+    guests_end(request->route);
     cgi_head_reset(&request->head);
     if (site->spare_request_count == SPARES_MAX) {
         free_request(request);
@@ -183,49 +179,16 @@ static int prepare(struct cgi_request *request, const struct site_request *asked
     return r;
 }
 
-static void answer_unstarted(const struct site_request *asked, int r, const struct error *err)
-{
-    if (r == -EMSGSIZE) {
-        asked->notes->end = NOTES_TOO_LARGE;
-        http_transaction_fail(asked->transaction, 431, 0);
-        return;
-    }
-    site_log(asked->route, "the guest cannot be started: %s",
-             err->text[0] != '\0' ? err->text : strerror(-r));
-    asked->notes->end = NOTES_BROKEN;
-    http_transaction_fail(asked->transaction, 503, RETRY_DEFAULT_S);
-}
-
-/* Refuse what can be refused without a guest. */
-static bool is_refused(const struct site_request *asked)
-{
-    const struct serve_route *config = asked->route->config;
-    if (config->concurrency != 0 && asked->route->running >= config->concurrency) {
-        uint32_t retry_after_s =
-            config->retry_after_s != 0 ? config->retry_after_s : RETRY_DEFAULT_S;
-        asked->notes->end = NOTES_BUSY;
-        http_transaction_fail(asked->transaction, 503, retry_after_s);
-        return true;
-    }
-    if (config->body_max != 0 &&
-        http_transaction_limit_body(asked->transaction, config->body_max) < 0) {
-        asked->notes->end = NOTES_TOO_LARGE;
-        http_transaction_fail(asked->transaction, 413, 0);
-        return true;
-    }
-    return false;
-}
-
 void cgi_handle(const struct site_request *asked)
 {
     static const struct http_transaction_callbacks callbacks = {on_readable, on_writable, on_abort};
     struct error err = {0};
-    if (is_refused(asked)) {
+    if (guests_refuse(asked)) {
         return;
     }
     struct cgi_request *request = take_request(asked->route->site);
     if (request == NULL) {
-        answer_unstarted(asked, -ENOMEM, &err);
+        guests_answer_unstarted(asked, -ENOMEM, &err);
         return;
     }
     request->route = asked->route;
@@ -235,11 +198,11 @@ void cgi_handle(const struct site_request *asked)
     request->is_dropping = false;
     request->verdict = 0;
     cgi_log_init(&request->log, asked->route->config->guest.output_max, on_log_line, request);
-    request->route->running++;
+    guests_begin(request->route);
     int r = prepare(request, asked, &err);
     if (r < 0) {
         release(request);
-        answer_unstarted(asked, r, &err);
+        guests_answer_unstarted(asked, r, &err);
         return;
     }
     http_transaction_attach(asked->transaction, &callbacks, request);
@@ -446,38 +409,6 @@ static void on_abort(void *context)
     release(request);
 }
 
-/* What becomes of a request whose guest ended in a way that is not its own. */
-struct guest_failure {
-    enum notes_end end;
-    uint16_t status;
-    const char *words;
-};
-
-static const struct guest_failure failures[] = {
-    [TASK_TRAPPED] = {NOTES_TRAPPED, 500, "trapped"},
-    [TASK_CPU] = {NOTES_CPU, 504, "used up its CPU time (guest.cpu)"},
-    [TASK_WALL] = {NOTES_WALL, 504, "took too long (guest.wall)"},
-    [TASK_MEMORY] = {NOTES_MEMORY, 500, "wanted more memory than it may have (guest.memory)"},
-    [TASK_BROKEN] = {NOTES_BROKEN, 503, "could not be run"},
-};
-
-/* Each line of the text is a line of the log: names in a backtrace are the guest's choice. */
-static void log_failure(const struct cgi_request *request, const char *words, const char *text)
-{
-    const char *id = http_transaction_id(request->transaction);
-    site_log(request->route, "request %s: the guest %s", id, words);
-    while (text != NULL && *text != '\0') {
-        char line[CGI_LOG_LINE_MAX];
-        size_t len = strcspn(text, "\n");
-        if (len > 0) {
-            cgi_log_escape((struct span){(const uint8_t *)text, len}, line, sizeof line);
-            site_log(request->route, "  %s", line);
-        }
-        text += len;
-        text += *text == '\n' ? 1 : 0;
-    }
-}
-
 /* The guest has returned or called proc_exit. Gives the status to fail with, or 0. */
 static uint16_t judge_exit(struct cgi_request *request, int exit_code)
 {
@@ -514,9 +445,10 @@ static void on_end(void *context, const struct host_task_result *result)
     if (result->end == TASK_EXITED) {
         status = judge_exit(request, result->exit_code);
     } else {
-        const struct guest_failure *failure = &failures[result->end];
+        const struct guest_failure *failure = guests_failure(result->end);
         request->notes->end = failure->end;
-        log_failure(request, failure->words, result->text);
+        guests_log_failure(request->route, http_transaction_id(transaction), failure->words,
+                           result->text);
         status = failure->status;
         retry_after_s = status == 503 ? RETRY_DEFAULT_S : 0;
     }

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/list.h"
 #include "config/serve.h"
 #include "handlers/cgi_head.h"
 #include "handlers/notes.h"
@@ -14,8 +15,10 @@
 #include "handlers/site.h"
 #include "http/field.h"
 #include "http/transaction.h"
+#include "loop/loop.h"
 
 struct cgi_request;
+struct http_guest;
 struct engine;
 struct host_program;
 struct hythe_guest_config;
@@ -37,7 +40,11 @@ struct site_route {
     struct buffer path;          /* canonical; of a prefix without a slash at its end */
     struct http_header *headers; /* owned array, of borrowed texts */
     uint32_t header_count;
-    uint32_t running; /* requests now */
+    uint32_t running; /* requests now, and guests that go on behind their answer */
+
+    struct list idle; /* of struct http_guest: instances that wait for their next request */
+    uint32_t idle_count;
+    struct loop_timer idle_timer; /* when the oldest of them has waited for too long */
 
     const struct host_program *program; /* borrowed from the site */
     const char *entry;                  /* borrowed; NULL: _start */
@@ -70,7 +77,13 @@ struct site {
     uint32_t spare_note_count;
     struct cgi_request *spare_requests;
     uint32_t spare_request_count;
-    uint32_t in_use; /* notes that are out */
+    struct http_guest *spare_guests; /* of wasi_http.c, without an instance */
+    uint32_t spare_guest_count;
+    struct list idle;     /* of struct http_guest: those of all routes, the oldest first */
+    struct list trailing; /* likewise: they have answered and go on running */
+    uint32_t running;     /* of all routes */
+    uint32_t idle_count;
+    uint32_t in_use; /* notes that are out, and guests of wasi_http.c that run */
     bool is_leaving; /* site_free was called */
 };
 
@@ -95,6 +108,9 @@ int site_respond(const struct site_route *route, struct http_transaction *transa
 void site_respond_all(const struct site_route *route, struct http_transaction *transaction,
                       const struct http_outbound *outbound, struct span content);
 
+/* One thing less that is in use; with the last one of a site that leaves, the site goes. */
+void site_let_go(struct site *site);
+
 /* Say something of a route to the operator: one line. */
 void site_log(const struct site_route *route, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -105,9 +121,17 @@ void cgi_handle(const struct site_request *asked);
 void files_handle(const struct site_request *request);
 void redirect_handle(const struct site_request *request);
 void text_handle(const struct site_request *request);
+void wasi_http_handle(const struct site_request *asked);
 
 /* Release the spare requests. */
 void cgi_free_spares(struct site *site);
+void wasi_http_free_spares(struct site *site);
+
+/* End the instances that have no request: those that wait for one, and those that have answered. */
+void wasi_http_end_idle(struct site *site);
+
+/* End the one that has waited the longest. */
+void wasi_http_end_oldest(struct site *site);
 
 /* -- making a site ---------------------------------------------------------------------------- */
 

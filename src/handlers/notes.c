@@ -18,6 +18,7 @@ const char *notes_end_text(enum notes_end end)
         [NOTES_NO_HEAD] = "no_head",     [NOTES_BAD_HEAD] = "bad_head",
         [NOTES_TOO_LARGE] = "too_large", [NOTES_BAD_BODY] = "bad_body",
         [NOTES_CANCELLED] = "cancelled", [NOTES_BUSY] = "busy",
+        [NOTES_REFUSED] = "refused",     [NOTES_INCOMPLETE] = "incomplete",
     };
     return end < NOTES_END_COUNT ? texts[end] : "unknown";
 }

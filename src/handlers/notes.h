@@ -15,16 +15,18 @@ enum notes_end {
     NOTES_EXITED,    /* with exit code 0 */
     NOTES_EXIT_CODE, /* with another one: exit_code */
     NOTES_TRAPPED,
-    NOTES_CPU,       /* past its CPU time */
-    NOTES_WALL,      /* past its wall-clock time */
-    NOTES_MEMORY,    /* wanted more memory than it may have */
-    NOTES_BROKEN,    /* it could not be started */
-    NOTES_NO_HEAD,   /* it ended before its head was complete */
-    NOTES_BAD_HEAD,  /* its head is not one */
-    NOTES_TOO_LARGE, /* the request's body, or its environment, is past its limit */
-    NOTES_BAD_BODY,  /* the request's body broke its framing */
-    NOTES_CANCELLED, /* the peer left, or the front gave up on it */
-    NOTES_BUSY,      /* refused: the route has as many requests as it may have */
+    NOTES_CPU,        /* past its CPU time */
+    NOTES_WALL,       /* past its wall-clock time */
+    NOTES_MEMORY,     /* wanted more memory than it may have */
+    NOTES_BROKEN,     /* it could not be started */
+    NOTES_NO_HEAD,    /* it ended before its head was complete */
+    NOTES_BAD_HEAD,   /* its head is not one */
+    NOTES_TOO_LARGE,  /* the request's body, or its environment, is past its limit */
+    NOTES_BAD_BODY,   /* the request's body broke its framing */
+    NOTES_CANCELLED,  /* the peer left, or the front gave up on it */
+    NOTES_BUSY,       /* refused: the route has as many requests as it may have */
+    NOTES_REFUSED,    /* it gave an error in place of a response */
+    NOTES_INCOMPLETE, /* it did not finish the response's body, or not as declared */
     NOTES_END_COUNT,
 };
 

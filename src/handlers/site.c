@@ -24,8 +24,13 @@ enum {
 typedef void handle_fn(const struct site_request *request);
 
 static handle_fn *const handlers[] = {
-    [SERVE_CGI] = cgi_handle,     [SERVE_WAGI] = cgi_handle,          [SERVE_WCGI] = cgi_handle,
-    [SERVE_FILES] = files_handle, [SERVE_REDIRECT] = redirect_handle, [SERVE_TEXT] = text_handle,
+    [SERVE_CGI] = cgi_handle,
+    [SERVE_WAGI] = cgi_handle,
+    [SERVE_WCGI] = cgi_handle,
+    [SERVE_FILES] = files_handle,
+    [SERVE_REDIRECT] = redirect_handle,
+    [SERVE_TEXT] = text_handle,
+    [SERVE_WASI_HTTP] = wasi_http_handle,
 };
 
 /* -- errors and logs -------------------------------------------------------------------------- */
@@ -118,6 +123,9 @@ int site_respond(const struct site_route *route, struct http_transaction *transa
     if (route->header_count == 0) {
         return http_transaction_respond(transaction, outbound);
     }
+    if (outbound->header_count > CGI_HEADERS_MAX) {
+        return -EMSGSIZE;
+    }
     struct http_outbound whole = with_own(route, outbound);
     return http_transaction_respond(transaction, &whole);
 }
@@ -153,6 +161,14 @@ static struct notes *take_notes(struct site *site)
 
 static void site_destroy(struct site *site);
 
+void site_let_go(struct site *site)
+{
+    site->in_use--;
+    if (site->is_leaving && site->in_use == 0) {
+        site_destroy(site);
+    }
+}
+
 void site_on_done(struct http_transaction *transaction)
 {
     struct notes *notes = http_transaction_annex(transaction);
@@ -168,10 +184,7 @@ void site_on_done(struct http_transaction *transaction)
     } else {
         free(notes);
     }
-    site->in_use--;
-    if (site->is_leaving && site->in_use == 0) {
-        site_destroy(site);
-    }
+    site_let_go(site);
 }
 
 /* OPTIONS * asks about the server as a whole (RFC 9110 section 9.3.7). */
@@ -224,6 +237,7 @@ static void free_route(struct site_route *route)
     if (route->root >= 0) {
         (void)close(route->root); /* a folder, opened to look names up */
     }
+    loop_timer_stop(&route->idle_timer);
     free(route->pattern);
     free(route->headers);
     buffer_done(&route->path);
@@ -301,6 +315,7 @@ static struct site_route *new_route(struct site *site, const struct serve_route 
     route->kind = config->kind == SERVE_AUTO ? SERVE_CGI : config->kind;
     route->entry = config->entry;
     route->root = -1;
+    list_init(&route->idle);
     buffer_init(&route->path, SCRATCH_MAX);
     buffer_init(&route->env, ENV_MAX);
     routes[site->route_count] = route;
@@ -371,7 +386,8 @@ static int open_root(struct site_route *route, struct error *err)
 
 static bool is_guest(enum serve_kind kind)
 {
-    return kind == SERVE_AUTO || kind == SERVE_CGI || kind == SERVE_WAGI || kind == SERVE_WCGI;
+    return kind == SERVE_AUTO || kind == SERVE_CGI || kind == SERVE_WAGI || kind == SERVE_WCGI ||
+           kind == SERVE_WASI_HTTP;
 }
 
 static bool has_guests(const struct serve_config *config)
@@ -415,10 +431,6 @@ static int open_route(struct site *site, const struct serve_route *config, struc
     case SERVE_TEXT:
         return 0;
     case SERVE_WASI_HTTP:
-        return site_refuse(
-            route, err, -ENOTSUP,
-            "kind = \"wasi-http\": this version of hythe serves no components; build "
-            "the module as a CGI command (wasm32-wasip1)");
     case SERVE_AUTO:
     case SERVE_CGI:
     case SERVE_WAGI:
@@ -435,6 +447,8 @@ int site_new(const struct site_options *options, struct site **ret_site, struct 
     if (site == NULL) {
         return error_set_errno(err, -ENOMEM, "preparing the site");
     }
+    list_init(&site->idle);
+    list_init(&site->trailing);
     site->options = *options;
     site->options.on_free = NULL; /* not for one that never was */
     buffer_init(&site->scratch, SCRATCH_MAX);
@@ -466,6 +480,7 @@ static void site_destroy(struct site *site)
     void (*on_free)(void *context) = site->options.on_free;
     void *context = site->options.context;
     cgi_free_spares(site);
+    wasi_http_free_spares(site);
     while (site->spare_notes != NULL) {
         struct notes *notes = site->spare_notes;
         site->spare_notes = notes->next;
@@ -493,6 +508,7 @@ void site_free(struct site *site)
     if (site == NULL) {
         return;
     }
+    wasi_http_end_idle(site);
     site->is_leaving = true;
     if (site->in_use == 0) {
         site_destroy(site);

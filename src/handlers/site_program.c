@@ -59,6 +59,12 @@ static int add_dirs_and_env(hythe_guest_config *config, const struct serve_guest
             return take_error(err, error, "env", pair->name);
         }
     }
+    for (uint32_t i = 0; i < guest->config.count; i++) {
+        const struct serve_pair *pair = &guest->config.items[i];
+        if (hythe_guest_config_add_wasi_config(config, pair->name, pair->value, &error) < 0) {
+            return take_error(err, error, "config", pair->name);
+        }
+    }
     return 0;
 }
 
@@ -100,6 +106,7 @@ static int configure(hythe_guest_config *config, const struct site_route *route,
     if (guest->net) {
         hythe_guest_config_allow_net(config);
     }
+    hythe_guest_config_set_stub_unknown(config, route->config->stub_unknown);
     if (guest->max_memory > 0) {
         hythe_guest_config_set_max_memory(config, guest->max_memory);
     }
@@ -128,10 +135,10 @@ static int key_list(struct buffer *key, const char *name, const struct strings *
 static int print_key(const struct site_route *route, struct buffer *key)
 {
     const struct serve_guest *guest = &route->config->guest;
-    int r = buffer_printf(key, "%s%c%s%c%u %llu %u %u%c", route->config->module, 0,
+    int r = buffer_printf(key, "%s%c%s%c%u %u %llu %u %u%c", route->config->module, 0,
                           route->entry != NULL ? route->entry : "", 0, guest->net,
-                          (unsigned long long)guest->max_memory, guest->max_fds,
-                          guest->http_concurrency, 0);
+                          route->config->stub_unknown, (unsigned long long)guest->max_memory,
+                          guest->max_fds, guest->http_concurrency, 0);
     for (uint32_t i = 0; r == 0 && i < guest->dir_count; i++) {
         const struct serve_dir *dir = &guest->dirs[i];
         r = buffer_printf(key, "dir%c%s%c%s%c%u", 0, dir->host, 0, dir->guest, 0,
@@ -140,6 +147,10 @@ static int print_key(const struct site_route *route, struct buffer *key)
     for (uint32_t i = 0; r == 0 && i < guest->env.count; i++) {
         const struct serve_pair *pair = &guest->env.items[i];
         r = buffer_printf(key, "env%c%s%c%s%c", 0, pair->name, 0, pair->value, 0);
+    }
+    for (uint32_t i = 0; r == 0 && i < guest->config.count; i++) {
+        const struct serve_pair *pair = &guest->config.items[i];
+        r = buffer_printf(key, "config%c%s%c%s%c", 0, pair->name, 0, pair->value, 0);
     }
     r = r == 0 ? key_list(key, "http", &guest->allow_http) : r;
     r = r == 0 ? key_list(key, "connect", &guest->allow_connect) : r;
@@ -228,6 +239,44 @@ static int check_role(const struct site_route *route, const struct module *modul
     return r;
 }
 
+static int check_command(const struct site_route *route, const struct host_program *program,
+                         struct error *err)
+{
+    const char *entry = route->entry != NULL ? route->entry : "_start";
+    int r = check_role(route, host_program_module(program), err);
+    if (r == 0 && !host_program_has_entry(program, entry)) {
+        r = error_set(err, -ENOEXEC, "%s has no function \"%s\" without parameters and results",
+                      route->config->module, entry);
+        (void)error_set_exit(err, EXIT_UNRUNNABLE);
+    }
+    return r;
+}
+
+static int check_component(const struct site_route *route, const struct host_program *program,
+                           struct error *err)
+{
+    const char *module = route->config->module;
+    struct dialect_report report;
+    struct buffer words;
+    if (host_program_has_handler(program)) {
+        return 0;
+    }
+    int r = check_describe(host_program_module(program), &report);
+    if (r < 0) {
+        return error_set_errno(err, r, "%s: looking at its imports", module);
+    }
+    buffer_init(&words, WORDS_MAX);
+    r = error_set(
+        err, -ENOEXEC,
+        "%s is a component that does not export wasi:http/incoming-handler, so no request "
+        "can be given to it; if it is a command or a server of its own, run it with: %s",
+        module, print_run(&report, module, &words));
+    (void)error_set_exit(err, EXIT_UNRUNNABLE);
+    buffer_done(&words);
+    dialect_report_done(&report);
+    return r;
+}
+
 /* -- making one ------------------------------------------------------------------------------- */
 
 /* Make room for one more. */
@@ -257,16 +306,11 @@ static int make(struct site *site, const struct site_route *route, struct site_p
                 ? host_program_share(other, module, made->config, &made->program, err)
                 : host_program_new(site->engine, module, made->config, &made->program, err);
     }
-    if (r == 0) {
-        r = check_role(route, host_program_module(made->program), err);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 &&
-        !host_program_has_entry(made->program, route->entry != NULL ? route->entry : "_start")) {
-        r = error_set(err, -ENOEXEC, "%s has no function \"%s\" without parameters and results",
-                      route->config->module, route->entry != NULL ? route->entry : "_start");
-        (void)error_set_exit(err, EXIT_UNRUNNABLE);
-    }
-    return r;
+    return host_program_is_component(made->program) ? check_component(route, made->program, err)
+                                                    : check_command(route, made->program, err);
 }
 
 void site_program_done(struct site_program *program)
@@ -276,9 +320,32 @@ void site_program_done(struct site_program *program)
     buffer_done(&program->key);
 }
 
-static int check_route(const struct site_route *route, struct error *err)
+static int settle_component(struct site_route *route, struct error *err)
+{
+    enum serve_kind said = route->config->kind;
+    if (said != SERVE_AUTO && said != SERVE_WASI_HTTP) {
+        return site_refuse(route, err, -EINVAL,
+                           "its module is a component, which is no CGI command; leave kind out, or "
+                           "say kind = \"wasi-http\"");
+    }
+    if (route->entry != NULL) {
+        return site_refuse(route, err, -EINVAL,
+                           "entry = \"%.64s\" is for CGI modules; of a component "
+                           "wasi:http/incoming-handler is called; leave it out",
+                           route->entry);
+    }
+    route->kind = SERVE_WASI_HTTP;
+    return 0;
+}
+
+static int settle_command(const struct site_route *route, struct error *err)
 {
     const struct serve_route *config = route->config;
+    if (config->kind == SERVE_WASI_HTTP) {
+        return site_refuse(route, err, -EINVAL,
+                           "kind = \"wasi-http\" is for components, and its module is none; leave "
+                           "kind out, and it is served as a CGI command");
+    }
     if (config->reuse > 1) {
         return site_refuse(route, err, -EINVAL,
                            "reuse = %u: a CGI command ends with its request, so each needs a fresh "
@@ -301,15 +368,18 @@ static int check_route(const struct site_route *route, struct error *err)
     return 0;
 }
 
+/* What can be said once it is known whether the module is a component. */
+static int settle(struct site_route *route, struct error *err)
+{
+    return host_program_is_component(route->program) ? settle_component(route, err)
+                                                     : settle_command(route, err);
+}
+
 int site_open_program(struct site *site, struct site_route *route, struct error *err)
 {
     struct site_program made = {.program = NULL};
-    int r = check_route(route, err);
-    if (r < 0) {
-        return r;
-    }
     buffer_init(&made.key, KEY_MAX);
-    r = print_key(route, &made.key);
+    int r = print_key(route, &made.key);
     const struct site_program *same = r == 0 ? find(site, buffer_span(&made.key)) : NULL;
     if (r == 0 && same == NULL) {
         r = make(site, route, &made, err);
@@ -323,10 +393,10 @@ int site_open_program(struct site *site, struct site_route *route, struct error 
     if (slot == NULL) {
         site_program_done(&made);
         route->program = same != NULL ? same->program : NULL;
-        return r < 0 ? site_blame(route, err) : 0;
+        return r < 0 ? site_blame(route, err) : settle(route, err);
     }
     *slot = made;
     site->program_count++;
     route->program = made.program;
-    return 0;
+    return settle(route, err);
 }

@@ -53,6 +53,7 @@ void hythe_guest_config_free(hythe_guest_config *config)
     free(config->dirs);
     strings_done(&config->args);
     strings_done(&config->env);
+    strings_done(&config->wasi_config);
     strings_done(&config->listen);
     strings_done(&config->allow_listen);
     strings_done(&config->allow_connect);
@@ -94,14 +95,14 @@ int hythe_guest_config_add_arg(hythe_guest_config *config, const char *arg, hyth
 }
 
 /* Find the entry "KEY=..." and put another in its place. */
-static bool replace_env(struct strings *env, const char *entry, size_t key_len, char **ret_old)
+static bool replace_entry(struct strings *list, const char *entry, size_t key_len, char **ret_old)
 {
-    for (size_t i = 0; i < env->count; i++) {
-        if (strncmp(env->items[i], entry, key_len + 1) == 0) {
-            *ret_old = env->items[i];
-            env->items[i] = strdup(entry);
-            if (env->items[i] == NULL) {
-                env->items[i] = *ret_old;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strncmp(list->items[i], entry, key_len + 1) == 0) {
+            *ret_old = list->items[i];
+            list->items[i] = strdup(entry);
+            if (list->items[i] == NULL) {
+                list->items[i] = *ret_old;
                 *ret_old = NULL;
             }
             return true;
@@ -110,28 +111,44 @@ static bool replace_env(struct strings *env, const char *entry, size_t key_len, 
     return false;
 }
 
-int hythe_guest_config_add_env(hythe_guest_config *config, const char *key, const char *value,
-                               hythe_error **ret_error)
+/* Add "KEY=value", in place of the one of that name. */
+static int set_entry(struct strings *list, const char *key, const char *value)
 {
     struct buffer entry;
     char *old = NULL;
-    int r = 0;
     if (key[0] == '\0' || strchr(key, '=') != NULL) {
-        return finish(-EINVAL, "an environment variable of that name", ret_error);
+        return -EINVAL;
     }
     buffer_init(&entry, GUEST_TEXT_MAX);
-    r = buffer_printf(&entry, "%s=%s", key, value);
+    int r = buffer_printf(&entry, "%s=%s", key, value);
     const char *text = r == 0 ? buffer_text(&entry) : NULL;
     if (text == NULL) {
         r = -ENOMEM;
-    } else if (!replace_env(&config->env, text, strlen(key), &old)) {
-        r = strings_add(&config->env, text);
+    } else if (!replace_entry(list, text, strlen(key), &old)) {
+        r = strings_add(list, text);
     } else if (old == NULL) {
         r = -ENOMEM;
     }
     free(old);
     buffer_done(&entry);
-    return finish(r, "an environment variable", ret_error);
+    return r;
+}
+
+int hythe_guest_config_add_env(hythe_guest_config *config, const char *key, const char *value,
+                               hythe_error **ret_error)
+{
+    int r = set_entry(&config->env, key, value);
+    return finish(
+        r, r == -EINVAL ? "an environment variable of that name" : "an environment variable",
+        ret_error);
+}
+
+int hythe_guest_config_add_wasi_config(hythe_guest_config *config, const char *name,
+                                       const char *value, hythe_error **ret_error)
+{
+    int r = set_entry(&config->wasi_config, name, value);
+    return finish(r, r == -EINVAL ? "a value of wasi:config of that name" : "a value of wasi:config",
+                  ret_error);
 }
 
 int hythe_guest_config_add_dir(hythe_guest_config *config, const char *host, const char *guest,
@@ -271,6 +288,11 @@ void hythe_guest_config_set_workers(hythe_guest_config *config, uint32_t count)
         count = processors > 0 ? (uint32_t)processors : 1;
     }
     config->workers = count < WORKERS_MAX ? count : WORKERS_MAX;
+}
+
+void hythe_guest_config_set_stub_unknown(hythe_guest_config *config, bool stub)
+{
+    config->stub_unknown = stub;
 }
 
 void hythe_guest_config_set_strict_prestat(hythe_guest_config *config, bool strict)

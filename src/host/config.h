@@ -32,6 +32,7 @@ struct http_config {
 struct hythe_guest_config {
     struct strings args;
     struct strings env;     /* "KEY=value" */
+    struct strings wasi_config; /* "NAME=value", UTF-8: what wasi:config answers */
     struct dir_grant *dirs; /* owned */
     size_t dir_count;
     struct strings listen;
@@ -44,6 +45,7 @@ struct hythe_guest_config {
     bool trace;
     bool timing;
     bool strict_prestat;
+    bool stub_unknown;
     bool no_cache;
     uint64_t max_memory; /* bytes; 0: no limit */
     uint64_t timeout_ns; /* 0: none */

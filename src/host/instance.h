@@ -10,13 +10,14 @@
 
 struct engine;
 struct host_instance;
+struct load_links;
 struct hythe_guest_config;
 
 struct host_instance_options {
     struct engine *engine;                   /* borrowed for the instance's life */
     struct module *module;                   /* borrowed for the instance's life */
     const struct hythe_guest_config *config; /* borrowed for the instance's life */
-    const struct host_func *const *links;    /* borrowed during new: one per import */
+    const struct load_links *links;          /* borrowed during new */
     const struct listeners *listeners;       /* borrowed during new: the guest gets duplicates */
     const char *name;                        /* borrowed during new: argv[0] */
     int broker_fd;                           /* see workers.h; -1: none */

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "host/config.h"
+#include "imports/component.h"
 #include "imports/registry.h"
 #include "loop/loop.h"
 
@@ -103,14 +104,9 @@ static int check_form(const char *path, enum module_form form, struct error *err
     switch (form) {
     case MODULE_CORE:
     case MODULE_TEXT:
+    case MODULE_COMPONENT:
     case MODULE_COMPILED:
         return 0;
-    case MODULE_COMPONENT:
-        return error_set(err, -ENOEXEC,
-                         "%s: it is a component (WASI 0.2), and this version of hythe runs core "
-                         "modules only; build it for wasm32-wasip1, or run it with a component "
-                         "host",
-                         path);
     case MODULE_EMPTY:
         return error_set(err, -ENOEXEC, "%s: the file is empty", path);
     case MODULE_UNKNOWN:
@@ -190,20 +186,59 @@ int load_module(struct engine *engine, const char *path, const struct hythe_gues
     return 0;
 }
 
-int load_links(const struct module *module, const struct host_func ***ret_funcs)
+static int choose_funcs(const struct module *module, struct load_links *links)
 {
     uint32_t count = module_import_count(module);
-    const struct host_func **funcs = calloc(count + 1, sizeof(const struct host_func *));
-    if (funcs == NULL) {
+    links->funcs = calloc(count + 1, sizeof(const struct host_func *));
+    if (links->funcs == NULL) {
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < count; i++) {
-        funcs[i] = imports_find(module_import(module, i));
-        if (funcs[i] == NULL) {
-            free(funcs);
+        links->funcs[i] = imports_find(module_import(module, i));
+        if (links->funcs[i] == NULL) {
             return -ENOTSUP;
         }
     }
-    *ret_funcs = funcs;
     return 0;
+}
+
+static int choose_offers(const struct module *module, struct load_links *links)
+{
+    uint32_t count = module_import_count(module);
+    links->offers = calloc(count + 1, sizeof *links->offers);
+    if (links->offers == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct module_import *import = module_import(module, i);
+        if (import->kind != EXTERN_INTERFACE) {
+            continue;
+        }
+        const struct component_interface *interface = component_interface_find(import->module);
+        if (interface != NULL) {
+            links->offers[links->offer_count++] =
+                (struct linked_offer){import->module, interface};
+        }
+    }
+    return 0;
+}
+
+int load_links(const struct module *module, struct load_links *ret_links)
+{
+    struct load_links links = {0};
+    int r = module_is_component(module) ? choose_offers(module, &links)
+                                        : choose_funcs(module, &links);
+    if (r < 0) {
+        load_links_done(&links);
+        return r;
+    }
+    *ret_links = links;
+    return 0;
+}
+
+void load_links_done(struct load_links *links)
+{
+    free(links->funcs);
+    free(links->offers);
+    *links = (struct load_links){0};
 }

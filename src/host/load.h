@@ -9,6 +9,7 @@
 #include "base/span.h"
 #include "engine/cache.h"
 #include "engine/instance.h"
+#include "engine/linked.h"
 #include "engine/module.h"
 
 struct engine;
@@ -28,13 +29,22 @@ struct load_result {
 int load_read_file(const char *path, struct span *ret_bytes, struct error *err);
 void load_free_file(struct span bytes);
 
-/* Load a core module. Errors carry the exit code and say what the file is and what to do.
+/* Load a module or component. Errors carry the exit code and say what the file is and what to do.
  * 0 or a negative errno. */
 int load_module(struct engine *engine, const char *path, const struct hythe_guest_config *config,
                 struct load_result *ret_result, struct error *err);
 
-/* Choose the functions, in import order, when every import is offered; the list is the caller's
- * to free(). 0; -ENOTSUP, with nothing said, when some import is not offered; or -ENOMEM. */
-int load_links(const struct module *module, const struct host_func ***ret_funcs);
+/* What stands behind a module's imports: of a core module a function for each, in order; of a
+ * component an interface for each that hythe has. */
+struct load_links {
+    const struct host_func **funcs; /* owned */
+    struct linked_offer *offers;    /* owned */
+    uint32_t offer_count;
+};
+
+/* Choose them. 0; -ENOTSUP, with nothing said, when a core module has an import that is not offered;
+ * or -ENOMEM. */
+int load_links(const struct module *module, struct load_links *ret_links);
+void load_links_done(struct load_links *links);
 
 #endif

@@ -19,6 +19,7 @@
 enum { ORIGIN_MAX = 512 };
 
 static const char import_module[] = "wasi_experimental_http";
+static const char interface[] = "wasi:http/outgoing-handler@";
 
 struct host_outbound {
     struct guest *guest;        /* borrowed */
@@ -88,7 +89,8 @@ static void on_failure(void *context, const struct http_target *target, enum htt
     struct guest *guest = ((struct host_outbound *)context)->guest;
     char origin[ORIGIN_MAX];
     print_origin(target, origin);
-    guest_report(guest, "HTTP request to %s failed: %s", origin, http_error_text(error));
+    guest_report(guest, "HTTP request to %s failed: %s", origin,
+                 http_error_text(http_error_kind(error)));
 }
 
 /* -- its life --------------------------------------------------------------------------------- */
@@ -96,7 +98,9 @@ static void on_failure(void *context, const struct http_target *target, enum htt
 bool outbound_is_wanted(const struct module *module)
 {
     for (uint32_t i = 0; i < module_import_count(module); i++) {
-        if (strcmp(module_import(module, i)->module, import_module) == 0) {
+        const char *name = module_import(module, i)->module;
+        if (strcmp(name, import_module) == 0 ||
+            strncmp(name, interface, sizeof interface - 1) == 0) {
             return true;
         }
     }
@@ -155,7 +159,7 @@ static int make_client(struct host_outbound *outbound, const struct http_config 
 int outbound_new(struct guest *guest, const struct module *module, const struct http_config *config,
                  struct http_pool *pool, struct host_outbound **ret_outbound, struct error *err)
 {
-    if (!read_module(guest, module)) {
+    if (!read_module(guest, module) && !module_is_component(module)) {
         return 0;
     }
     struct host_outbound *outbound = calloc(1, sizeof *outbound);

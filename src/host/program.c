@@ -11,6 +11,7 @@
 #include "host/load.h"
 #include "host/outbound.h"
 #include "host/task.h"
+#include "imports/wasi_keyvalue/store.h"
 
 enum { WASM_PAGE = 64 << 10 };
 
@@ -109,14 +110,57 @@ static int read_env(struct host_program *program, struct error *err)
 
 /* -- its life -------------------------------------------------------------------------------- */
 
+static bool exports_interface(const struct module *module, const char *name)
+{
+    size_t len = strlen(name);
+    for (uint32_t i = 0; i < module_export_count(module); i++) {
+        if (strncmp(module_export(module, i)->name, name, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Only functions () -> () can be called so; others are for --invoke to explain. */
 static void find_entries(struct host_program *program)
 {
+    if (program->is_component) {
+        program->has_handler =
+            exports_interface(program->module, "wasi:http/incoming-handler@0.2.");
+        program->has_run = exports_interface(program->module, "wasi:cli/run@0.2.");
+        return;
+    }
     (void)linked_entry_new(program->linked, "_start", &program->start);
     (void)linked_entry_new(program->linked, "_initialize", &program->initialize);
 }
 
-int host_program_of(struct module *module, const struct host_func *const *links,
+static int make_keyvalue(struct host_program *program, struct error *err)
+{
+    static const struct keyvalue_limits limits = {KEYVALUE_BYTES_DEFAULT, KEYVALUE_KEYS_DEFAULT};
+    bool is_wanted = false;
+    for (uint32_t i = 0; i < module_import_count(program->module) && !is_wanted; i++) {
+        const char *name = module_import(program->module, i)->module;
+        is_wanted = strncmp(name, "wasi:keyvalue/", strlen("wasi:keyvalue/")) == 0;
+    }
+    if (is_wanted && program->is_component) {
+        program->keyvalue = keyvalue_new(&limits);
+        return program->keyvalue != NULL ? 0
+                                         : error_set_errno(err, -ENOMEM, "preparing the module");
+    }
+    return 0;
+}
+
+static int link_imports(struct host_program *program, const struct load_links *links,
+                        struct error *err)
+{
+    if (program->is_component) {
+        return linked_new_component(program->module, links->offers, links->offer_count,
+                                    program->config->stub_unknown, &program->linked, err);
+    }
+    return linked_new(program->module, links->funcs, &program->linked, err);
+}
+
+int host_program_of(struct engine *engine, struct module *module, const struct load_links *links,
                     const struct hythe_guest_config *config, struct host_program **ret_program,
                     struct error *err)
 {
@@ -124,18 +168,24 @@ int host_program_of(struct module *module, const struct host_func *const *links,
     if (program == NULL) {
         return error_set_errno(err, -ENOMEM, "preparing the module");
     }
+    program->engine = engine;
     program->module = module;
+    program->is_component = module_is_component(module);
     program->config = config;
     program->reach = calloc(1, sizeof *program->reach);
     policy_init(&program->policy);
     buffer_init(&program->env, GUEST_TEXT_MAX);
     read_dialect(program);
     int r = program->reach == NULL ? error_set_errno(err, -ENOMEM, "preparing the module")
-                                   : linked_new(module, links, &program->linked, err);
+                                   : link_imports(program, links, err);
     if (r < 0) {
         goto fail;
     }
     find_entries(program);
+    r = make_keyvalue(program, err);
+    if (r < 0) {
+        goto fail;
+    }
     r = read_policy(program, err);
     if (r < 0) {
         goto fail;
@@ -172,11 +222,11 @@ int host_program_check_memory(const char *path, const struct module *module, uin
     return 0;
 }
 
-static int link_module(const char *path, struct module *module,
+static int link_module(struct engine *engine, const char *path, struct module *module,
                        const struct hythe_guest_config *config, struct host_program **ret_program,
                        struct error *err)
 {
-    const struct host_func **links = NULL;
+    struct load_links links = {0};
     int r = load_links(module, &links);
     if (r == -ENOMEM) {
         return error_set_errno(err, r, "linking %s", path);
@@ -186,18 +236,18 @@ static int link_module(const char *path, struct module *module,
         r = host_program_check_memory(path, module, config->max_memory, err);
     }
     if (r == 0) {
-        r = host_program_of(module, links, config, ret_program, err);
+        r = host_program_of(engine, module, &links, config, ret_program, err);
     }
-    free(links);
+    load_links_done(&links);
     return r;
 }
 
 /* Make a program that owns its reference of the module; a failure drops it. */
-static int adopt_module(const char *path, struct module *module,
+static int adopt_module(struct engine *engine, const char *path, struct module *module,
                         const struct hythe_guest_config *config, struct host_program **ret_program,
                         struct error *err)
 {
-    int r = link_module(path, module, config, ret_program, err);
+    int r = link_module(engine, path, module, config, ret_program, err);
     if (r < 0) {
         module_unref(module);
         return r;
@@ -215,14 +265,14 @@ int host_program_new(struct engine *engine, const char *path,
     if (r < 0) {
         return r;
     }
-    return adopt_module(path, loaded.module, config, ret_program, err);
+    return adopt_module(engine, path, loaded.module, config, ret_program, err);
 }
 
 int host_program_share(const struct host_program *other, const char *path,
                        const struct hythe_guest_config *config, struct host_program **ret_program,
                        struct error *err)
 {
-    return adopt_module(path, module_ref(other->module), config, ret_program, err);
+    return adopt_module(other->engine, path, module_ref(other->module), config, ret_program, err);
 }
 
 void host_program_free(struct host_program *program)
@@ -238,6 +288,7 @@ void host_program_free(struct host_program *program)
         reach_close(program->reach);
         free(program->reach);
     }
+    keyvalue_free(program->keyvalue);
     buffer_done(&program->env);
     policy_done(&program->policy);
     linked_entry_free(program->start);
@@ -252,6 +303,16 @@ void host_program_free(struct host_program *program)
 void host_program_leave_loop(const struct host_program *program)
 {
     reach_close(program->reach);
+}
+
+bool host_program_is_component(const struct host_program *program)
+{
+    return program->is_component;
+}
+
+bool host_program_has_handler(const struct host_program *program)
+{
+    return program->has_handler;
 }
 
 bool host_program_has_entry(const struct host_program *program, const char *name)
@@ -294,6 +355,8 @@ int host_program_equip(const struct host_program *program, struct guest *guest, 
     guest->strict_prestat = config->strict_prestat;
     guest->poll_mode = program->poll_mode;
     guest->dialect_flags = program->dialect_flags;
+    guest->config_pairs = &config->wasi_config;
+    guest->keyvalue = program->keyvalue;
     int r = policy_share(&guest->policy, &program->policy);
     if (r == 0) {
         r = give_dirs(program, guest, dirs_from);

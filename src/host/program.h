@@ -15,14 +15,21 @@
 #include "guest/policy.h"
 #include "host/reach.h"
 
+struct engine;
 struct host_program;
 struct hythe_guest_config;
+struct keyvalue;
+struct load_links;
 
 struct host_program {
+    struct engine *engine;                   /* borrowed */
     const struct hythe_guest_config *config; /* borrowed */
     struct module *module;                   /* owned if owns_module */
     bool owns_module;
     struct linked *linked;           /* owned */
+    bool is_component;
+    bool has_handler;                /* of a component: wasi:http/incoming-handler */
+    bool has_run;                    /* likewise: wasi:cli/run */
     struct linked_entry *start;      /* owned: _start; NULL without one */
     struct linked_entry *initialize; /* owned: _initialize; NULL without one */
 
@@ -35,12 +42,13 @@ struct host_program {
     enum guest_poll_mode poll_mode; /* what the module's imports say of its dialect */
     uint8_t dialect_flags;
     bool has_http;
+    struct keyvalue *keyvalue; /* owned: what its guests keep, NULL unless they can */
     struct host_reach *reach; /* owned: what its guests share on the way out */
 };
 
-/* Make one of a module that stays as long, and the functions chosen for its imports. 0, or a
+/* Make one of a module that stays as long, and what was chosen for its imports. 0, or a
  * negative errno with the reason in `err`. */
-int host_program_of(struct module *module, const struct host_func *const *links,
+int host_program_of(struct engine *engine, struct module *module, const struct load_links *links,
                     const struct hythe_guest_config *config, struct host_program **ret_program,
                     struct error *err);
 

@@ -31,7 +31,7 @@ static const char *base_name(const char *path)
 
 void host_run_done(struct host_run *run)
 {
-    free(run->links);
+    load_links_done(&run->links);
     module_unref(run->loaded.module);
     engine_free(run->engine);
     listeners_done(&run->listeners);
@@ -115,7 +115,7 @@ int host_run_guest(struct host_run *run, int broker_fd, struct error *err)
         .engine = run->engine,
         .module = run->loaded.module,
         .config = run->config,
-        .links = run->links,
+        .links = &run->links,
         .listeners = &run->listeners,
         .name = run->config->argv0 != NULL ? run->config->argv0 : base_name(run->path),
         .broker_fd = broker_fd,

@@ -15,7 +15,7 @@ struct host_run {
     const struct hythe_guest_config *config; /* borrowed */
     struct engine *engine;                   /* owned */
     struct load_result loaded;               /* its module is owned */
-    const struct host_func **links;          /* owned; NULL when some import is not offered */
+    struct load_links links;
     struct listeners listeners;
     uint64_t engine_ns; /* how long making the engine took */
 };

@@ -31,6 +31,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "engine/component_call.h"
 #include "engine/engine.h"
 #include "engine/instance.h"
 #include "guest/guest.h"
@@ -60,10 +61,13 @@ struct host_task {
     struct host_outbound *outbound; /* owned; NULL when the guest has no HTTP client */
     struct linked_entry *own_entry; /* owned; NULL when it is the program's _start */
     enum task_step step;
+    bool is_handler;  /* a component's handle is called, with: */
+    uint32_t reps[2]; /* the request and the response-outparam */
     struct loop_deferred turn;
     struct loop_timer wall;
     uint64_t cpu_ns;
-    bool is_exact; /* cpu_ns grows by the thread's clock */
+    uint64_t since_ns; /* of the clock that is_exact says: when it was resumed; 0: it does not run */
+    bool is_exact;     /* cpu_ns grows by the thread's clock */
     char *text;    /* owned; the result's */
 };
 
@@ -88,6 +92,17 @@ static void before_call(struct call *call)
 {
     struct guest *guest = call->guest;
     if (guest->held != NULL && !keeps_held(call->func)) {
+        guest_flush(guest);
+    }
+}
+
+/* A component's writes on a socket's stream follow each other likewise. */
+static void before_component_call(struct component_call *call)
+{
+    struct guest *guest = call->guest;
+    static const char stream[] = "[method]output-stream.";
+    if (guest->held != NULL && strncmp(call->func->name, stream, sizeof stream - 1) != 0 &&
+        strcmp(call->func->name, "now") != 0) {
         guest_flush(guest);
     }
 }
@@ -132,6 +147,9 @@ static int find_entry(struct host_task *task, struct error *err)
 {
     const struct host_program *program = task->options.program;
     const char *name = task->options.entry;
+    if (program->is_component) {
+        return 0; /* what it exports has been looked at */
+    }
     if (task->options.by_text) {
         return 0; /* found, or not, when it is called */
     }
@@ -144,6 +162,25 @@ static int find_entry(struct host_task *task, struct error *err)
         return error_set(err, r, "the module's function %s has parameters or results", name);
     }
     return r < 0 ? error_set_errno(err, r, "finding the function %s", name) : 0;
+}
+
+static int make_outbound(struct host_task *task, struct error *err)
+{
+    const struct host_program *program = task->options.program;
+    int r = reach_open_http(program->reach, err);
+    return r < 0 ? r
+                 : outbound_new(&task->guest, program->module, &program->config->http,
+                                program->reach->pool, &task->outbound, err);
+}
+
+static struct http_client *open_http(struct guest *guest)
+{
+    struct error err;
+    if (make_outbound(task_of(guest), &err) < 0) {
+        guest_report(guest, "the guest gets no HTTP client: %s", err.text);
+        return NULL;
+    }
+    return guest->http;
 }
 
 static int equip(struct host_task *task, struct error *err)
@@ -159,10 +196,11 @@ static int equip(struct host_task *task, struct error *err)
     if (r < 0 || !program->has_http) {
         return r;
     }
-    r = reach_open_http(program->reach, err);
-    return r < 0 ? r
-                 : outbound_new(&task->guest, program->module, &program->config->http,
-                                program->reach->pool, &task->outbound, err);
+    if (program->is_component) { /* few of those that could make requests do so in each call */
+        task->guest.open_http = open_http;
+        return 0;
+    }
+    return make_outbound(task, err);
 }
 
 int host_task_new(const struct host_task_options *options, struct host_task **ret_task,
@@ -217,11 +255,34 @@ void host_task_start(struct host_task *task)
     loop_defer(task->options.loop, &task->turn);
 }
 
+void host_task_handle(struct host_task *task, uint32_t request, uint32_t response_out)
+{
+    assert(task->step == STEP_NEW);
+    task->is_handler = true;
+    task->reps[0] = request;
+    task->reps[1] = response_out;
+    loop_defer(task->options.loop, &task->turn);
+}
+
+void host_task_renew(struct host_task *task, const struct host_task_options *options)
+{
+    assert(task->step == STEP_OVER && task->is_handler && !task->guest.has_exited);
+    assert(options->program == task->options.program && options->loop == task->options.loop);
+    task->options = *options;
+    task->step = STEP_NEW;
+    task->cpu_ns = 0;
+    task->is_exact = false;
+}
+
 /* -- how it ended ---------------------------------------------------------------------------- */
 
-static int exit_code_of(const struct guest *guest)
+static int exit_code_of(const struct host_task *task)
 {
+    const struct guest *guest = &task->guest;
     uint32_t code = guest->exit_code & 0xff;
+    if (!guest->has_exited && instance_run_has_failed(task->instance)) {
+        return 1;
+    }
     /* What a system would cut to 0 was no success. */
     return code == 0 && guest->exit_code != 0 ? 1 : (int)code;
 }
@@ -238,7 +299,7 @@ static void end(struct host_task *task, enum host_task_end how, const struct err
         result.memory = instance_memory_len(task->instance);
     }
     if (how == TASK_EXITED) {
-        result.exit_code = exit_code_of(&task->guest);
+        result.exit_code = exit_code_of(task);
     } else {
         task->text = strdup(err->text);
         result.text = task->text != NULL ? task->text : "out of memory";
@@ -294,6 +355,17 @@ static void end_cpu(struct host_task *task)
 
 /* -- running --------------------------------------------------------------------------------- */
 
+static int start_wall(struct host_task *task, struct error *err)
+{
+    const struct host_task_options *options = &task->options;
+    if (options->max_wall_ns == 0) {
+        return 0;
+    }
+    uint64_t due_ns = num_add_sat(loop_clock_ns(), options->max_wall_ns);
+    int r = loop_timer_start(options->loop, &task->wall, due_ns, on_wall);
+    return r < 0 ? error_set_errno(err, r, "starting a guest") : 0;
+}
+
 static int begin(struct host_task *task, struct error *err)
 {
     const struct host_task_options *options = &task->options;
@@ -306,26 +378,35 @@ static int begin(struct host_task *task, struct error *err)
         .max_tables = TABLE_ELEMENTS_MAX,
         .before_call = before_call,
         .after_call = config->trace ? trace_call : NULL,
+        .before_component_call = before_component_call,
+        .after_component_call = config->trace ? trace_component_call : NULL,
         .on_tick = on_tick,
     };
-    if (options->max_wall_ns > 0) {
-        uint64_t due_ns = num_add_sat(loop_clock_ns(), options->max_wall_ns);
-        int r = loop_timer_start(options->loop, &task->wall, due_ns, on_wall);
-        if (r < 0) {
-            return error_set_errno(err, r, "starting a guest");
-        }
-    }
-    int r = instance_new(program->linked, &engine_options, &task->instance, err);
+    int r = start_wall(task, err);
     if (r < 0) {
         return r;
+    }
+    task->step = STEP_RUN;
+    if (task->instance != NULL) { /* renewed */
+        instance_begin_component(task->instance, program->linked, INSTANCE_HANDLE, task->reps);
+        return 0;
+    }
+    r = instance_new(program->engine, &engine_options, &task->instance, err);
+    if (r < 0) {
+        return r;
+    }
+    if (program->is_component) {
+        instance_begin_component(task->instance, program->linked,
+                                 task->is_handler ? INSTANCE_HANDLE : INSTANCE_RUN, task->reps);
+        return 0;
     }
     const struct linked_entry *entry = task->own_entry;
     if (entry == NULL && !options->by_text) {
         entry = program->start;
     }
     bool is_command = entry != NULL && entry == program->start;
-    instance_begin_run(task->instance, is_command ? NULL : program->initialize, entry);
-    task->step = STEP_RUN;
+    instance_begin_run(task->instance, program->linked, is_command ? NULL : program->initialize,
+                       entry);
     return 0;
 }
 
@@ -336,14 +417,27 @@ static uint64_t thread_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
+/* What it has used since it was resumed; by the thread's clock if `is_exact`. */
+static uint64_t spent_ns(const struct host_task *task, bool is_exact)
+{
+    uint64_t spent = (is_exact ? thread_clock_ns() : loop_clock_ns()) - task->since_ns;
+    return is_exact || spent < TICK_NS ? spent : TICK_NS;
+}
+
+void host_task_usage(const struct host_task *task, uint64_t *ret_cpu_ns, uint64_t *ret_memory)
+{
+    *ret_cpu_ns = task->cpu_ns + (task->since_ns != 0 ? spent_ns(task, task->is_exact) : 0);
+    *ret_memory = task->instance != NULL ? instance_memory_len(task->instance) : 0;
+}
+
 static enum instance_state resume(struct host_task *task, struct error *err)
 {
     bool was_exact = task->is_exact;
-    uint64_t since_ns = was_exact ? thread_clock_ns() : loop_clock_ns();
+    task->since_ns = was_exact ? thread_clock_ns() : loop_clock_ns();
     guest_wait_end(&task->guest);
     enum instance_state state = instance_resume(task->instance, err);
-    uint64_t spent_ns = (was_exact ? thread_clock_ns() : loop_clock_ns()) - since_ns;
-    task->cpu_ns += was_exact || spent_ns < TICK_NS ? spent_ns : TICK_NS;
+    task->cpu_ns += spent_ns(task, was_exact);
+    task->since_ns = 0;
     if (task->cpu_ns >= TICK_NS) {
         measure_exactly(task);
     }

@@ -74,8 +74,21 @@ const char *host_task_results(const struct host_task *task);
 /* The guest, to be given descriptors, arguments and more environment before the start. */
 struct guest *host_task_guest(struct host_task *task);
 
-/* Have it begin in the loop's next deferred phase. Nothing is called back from within. */
+/* Have it begin in the loop's next deferred phase: a command its `_start`, a component its
+ * wasi:cli/run. Nothing is called back from within. */
 void host_task_start(struct host_task *task);
+
+/* Have a component's wasi:http/incoming-handler called likewise, with two resources of the guest's,
+ * which it owns from then on: the request's rep and the response-outparam's. */
+void host_task_handle(struct host_task *task, uint32_t request, uint32_t response_out);
+
+/* Within or after an on_end that said TASK_EXITED of a task that had been started with host_task_handle,
+ * and whose guest has not called exit: keep the instance, and make it ready for another
+ * host_task_handle. `options` as for host_task_new, with the same loop and program. */
+void host_task_renew(struct host_task *task, const struct host_task_options *options);
+
+/* What it has used so far, as host_task_result has it at the end; also from within the guest's calls. */
+void host_task_usage(const struct host_task *task, uint64_t *ret_cpu_ns, uint64_t *ret_memory);
 
 /* End it, running or not, without a call of on_end; not from within the guest's own calls. NULL is
  * fine. */
@@ -96,13 +109,19 @@ int host_program_new(struct engine *engine, const char *path,
                      const struct hythe_guest_config *config, struct host_program **ret_program,
                      struct error *err);
 
-/* Release it; none of its tasks is left. NULL is fine. */
 /* As host_program_new with another program's module: routes that differ in what they grant need not
  * load it twice. `path` names it in errors. */
 int host_program_share(const struct host_program *other, const char *path,
                        const struct hythe_guest_config *config, struct host_program **ret_program,
                        struct error *err);
+
+/* Release it; none of its tasks is left. NULL is fine. */
 void host_program_free(struct host_program *program);
+
+bool host_program_is_component(const struct host_program *program);
+
+/* Does the component export wasi:http/incoming-handler? */
+bool host_program_has_handler(const struct host_program *program);
 
 /* Let go of the loop that its tasks ran on, when none of them is left: the next one may have another. */
 void host_program_leave_loop(const struct host_program *program);

@@ -141,13 +141,8 @@ static void put_bits(struct line *line, const char *all_words, uint64_t value)
     }
 }
 
-static void put_text(struct line *line, const struct call *call, uint32_t address, uint32_t len)
+static void put_bytes(struct line *line, struct span text)
 {
-    struct span text;
-    if (call_span(call, address, len, &text) < 0) {
-        put(line, "0x%" PRIx32 " (outside memory)", address);
-        return;
-    }
     put(line, "\"");
     for (size_t i = 0; i < text.len && i < TEXT_SHOWN; i++) {
         uint8_t c = text.data[i];
@@ -158,6 +153,16 @@ static void put_text(struct line *line, const struct call *call, uint32_t addres
         }
     }
     put(line, text.len > TEXT_SHOWN ? "\"..." : "\"");
+}
+
+static void put_text(struct line *line, const struct call *call, uint32_t address, uint32_t len)
+{
+    struct span text;
+    if (call_span(call, address, len, &text) < 0) {
+        put(line, "0x%" PRIx32 " (outside memory)", address);
+        return;
+    }
+    put_bytes(line, text);
 }
 
 static void put_iovecs(struct line *line, const struct call *call, uint32_t address, uint32_t count)
@@ -294,6 +299,41 @@ void trace_call(const struct call *call, int32_t answer)
     }
     if (answer == WASI_ESUCCESS) {
         put_results(&line, call);
+    }
+    log_line("%s", line.text);
+}
+
+/* -- components ------------------------------------------------------------------------------- */
+
+static void put_component_arg(struct line *line, const char *name,
+                              const union component_value *value)
+{
+    size_t len = strlen(name);
+    char kind = name[len - 1];
+    if (kind == '$' || kind == '*') {
+        put(line, "%.*s=", (int)len - 1, name);
+        put_bytes(line, value->bytes);
+    } else {
+        put(line, "%s=%" PRIu64, name, value->number);
+    }
+}
+
+void trace_component_call(const struct component_call *call, int32_t answer)
+{
+    struct line line = {.len = 0};
+    const char *names = call->func->args;
+    char name[NAME_LEN];
+    put(&line, "%s(", call->func->name);
+    for (unsigned i = 0; names != NULL && next_name(&names, name); i++) {
+        put(&line, "%s", i > 0 ? ", " : "");
+        put_component_arg(&line, name, &call->args[i]);
+    }
+    if (answer == CALL_WAIT) {
+        put(&line, ") waits");
+    } else if (answer == CALL_TRAP) {
+        put(&line, ") ends the guest");
+    } else {
+        put(&line, ") = %" PRIu64, call->results[0].number);
     }
     log_line("%s", line.text);
 }

@@ -8,27 +8,6 @@
 #include "base/container.h"
 #include "http/exchange.h"
 
-const char *http_error_text(enum http_error error)
-{
-    static const char *const texts[] = {
-        [HTTP_OK] = "no error",
-        [HTTP_BAD_URL] = "the URL cannot be understood",
-        [HTTP_BAD_SCHEME] = "the URL's scheme is neither http nor https",
-        [HTTP_BAD_METHOD] = "the method is none",
-        [HTTP_BAD_HEADER] = "a header is malformed or not a guest's to set",
-        [HTTP_DENIED] = "the destination is not allowed",
-        [HTTP_NO_NAME] = "the name does not resolve",
-        [HTTP_NO_CONNECT] = "no connection could be made",
-        [HTTP_NO_TLS] = "TLS failed",
-        [HTTP_TIMED_OUT] = "it took too long",
-        [HTTP_TOO_LARGE] = "the response is larger than allowed",
-        [HTTP_TOO_MANY_REDIRECTS] = "too many redirects",
-        [HTTP_BROKEN] = "the peer broke off or spoke no HTTP",
-        [HTTP_NO_MEMORY] = "out of memory",
-    };
-    return (size_t)error < ARRAY_COUNT(texts) ? texts[error] : "an unknown error";
-}
-
 /* -- its life --------------------------------------------------------------------------------- */
 
 static int copy_texts(struct http_client *client)

@@ -8,9 +8,12 @@
  *      to libcurl; the one it dials is judged again
  *   3. on_event: the head is there; http_exchange_status, _header
  *   4. http_exchange_read takes the body as it arrives; when the client's buffer is full the peer
- *      is held back
+ *      is held back; behind the end http_exchange_trailers
  *   5. http_exchange_close, at any time
  * A redirect begins again at 1 with the new URL, as long as there are redirects left.
+ *
+ * A body that is sent in pieces goes on beside 3 and 4: http_exchange_write as long as there is room,
+ * then http_exchange_finish. Neither direction waits for the other.
  *
  * Failure modes: http_exchange_error says which; a body that breaks off gives the bytes before. */
 #ifndef HYTHE_HTTP_CLIENT_H
@@ -21,6 +24,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "http/error.h"
 #include "http/field.h"
 #include "loop/loop.h"
 #include "net/address.h"
@@ -36,23 +40,6 @@ struct http_target {
     const char *scheme; /* "http" or "https" */
     const char *host;   /* lower case, punycode; an IPv6 address without its brackets */
     uint16_t port;
-};
-
-enum http_error {
-    HTTP_OK,
-    HTTP_BAD_URL,
-    HTTP_BAD_SCHEME,
-    HTTP_BAD_METHOD,
-    HTTP_BAD_HEADER,
-    HTTP_DENIED,  /* by may_request, or every address by may_dial */
-    HTTP_NO_NAME, /* the name does not resolve */
-    HTTP_NO_CONNECT,
-    HTTP_NO_TLS, /* handshake or certificate */
-    HTTP_TIMED_OUT,
-    HTTP_TOO_LARGE, /* head_max or body_max */
-    HTTP_TOO_MANY_REDIRECTS,
-    HTTP_BROKEN, /* the peer broke off, or spoke no HTTP */
-    HTTP_NO_MEMORY,
 };
 
 struct http_client_options {
@@ -80,14 +67,25 @@ struct http_client_options {
     void (*on_failure)(void *context, const struct http_target *target, enum http_error error);
 };
 
-const char *http_error_text(enum http_error error);
+/* For how long a request may wait; 0: as long as its client lets it. A longer time than the
+ * client's makes no difference: that one is the operator's limit. */
+struct http_times {
+    uint64_t connect_ns;
+    uint64_t first_byte_ns;
+    uint64_t between_bytes_ns;
+};
 
 struct http_request {
     struct span url;
-    struct span method;
-    const struct http_header *headers; /* borrowed during begin */
+    struct span method;                /* any token but CONNECT */
+    const struct http_header *headers; /* borrowed during begin; those of framing are left out */
     uint32_t header_count;
-    struct span body; /* copied by begin */
+    struct span body;       /* copied by begin; empty when it is streamed */
+    bool streams_body;      /* the body comes by http_exchange_write; then no redirect is followed,
+                               * since it cannot be sent again */
+    int64_t body_length;    /* of a streamed one, in bytes; -1: unknown */
+    bool ignores_redirects; /* a redirect is a response like others */
+    struct http_times times;
 };
 
 typedef void http_event_fn(void *context);
@@ -100,8 +98,8 @@ int http_client_new(const struct http_client_options *options, struct http_clien
 /* End all exchanges without calling back, and release the client. NULL is fine. */
 void http_client_free(struct http_client *client);
 
-/* Parse and judge a URL without doing anything; HTTP_OK, HTTP_BAD_URL, HTTP_BAD_SCHEME, HTTP_DENIED
- * or HTTP_NO_MEMORY. */
+/* Parse and judge a URL without doing anything; HTTP_OK, HTTP_BAD_URL, HTTP_URL_TOO_LONG,
+ * HTTP_BAD_SCHEME, HTTP_DENIED or HTTP_NO_MEMORY. */
 enum http_error http_client_judge(struct http_client *client, struct span url);
 
 /* Begin. `on_event` is called from the loop whenever there is something new: the head, bytes, the
@@ -119,6 +117,9 @@ enum http_error http_exchange_error(const struct http_exchange *exchange);
 /* The status of the final response; 0 when it ended before its head. */
 uint16_t http_exchange_status(const struct http_exchange *exchange);
 
+/* The number of the TLS alert that came with HTTP_TLS_ALERT (RFC 8446 6.2). */
+uint8_t http_exchange_alert(const struct http_exchange *exchange);
+
 /* Header lines of the final response in order of arrival, names in lower case. Borrowed until
  * close. */
 uint32_t http_exchange_header_count(const struct http_exchange *exchange);
@@ -131,7 +132,44 @@ size_t http_exchange_waiting(const struct http_exchange *exchange);
  * -EIO when the exchange has failed and all bytes before have been taken. */
 int64_t http_exchange_read(struct http_exchange *exchange, uint8_t *to, size_t len);
 
-/* End it, finished or not. NULL is fine. */
+/* The trailer section of the response, complete once http_exchange_read has given 0: how many lines,
+ * and the lines, names in lower case, borrowed until close. What may not stand in a trailer is left
+ * out. */
+uint32_t http_exchange_trailers(struct http_exchange *exchange, const struct http_header **ret);
+
+/* -- a body in pieces; only for requests that stream theirs ----------------------------------- */
+
+/* Give bytes of the body. How many were taken, at least 1 for a `len` of at least 1; -EAGAIN when
+ * there is no room (on_event is called when there is some, or when it is over); -EMSGSIZE when
+ * body_length would be exceeded, and nothing is taken; -ENOMEM; -EPIPE when no more is wanted: the exchange is
+ * over, the peer has refused with a status of 300 or more, the body is finished, or it is that of a
+ * HEAD, which has none. */
+int64_t http_exchange_write(struct http_exchange *exchange, const uint8_t *bytes, size_t len);
+
+/* How many bytes a write would take now, body_length aside; 0 when there is no room, and when
+ * http_exchange_wants_body no longer holds. */
+size_t http_exchange_room(const struct http_exchange *exchange);
+
+/* Would a write give something else than -EPIPE? */
+bool http_exchange_wants_body(const struct http_exchange *exchange);
+
+/* Bytes given that are still to be sent; 0: what was written is on its way. Not counted is the last byte
+ * of body_length, which is kept until http_exchange_finish: without it the body is not whole. */
+size_t http_exchange_unsent(const struct http_exchange *exchange);
+
+/* The body is complete. Trailers, copied, are sent behind a body of unknown length over HTTP/1.1;
+ * lines that are malformed or may not stand in a trailer are left out. With fewer bytes than
+ * body_length this is http_exchange_abort. Harmless when no more was wanted. HTTP_OK, HTTP_ABORTED,
+ * HTTP_HEADERS_TOO_LARGE for too many trailers, or HTTP_NO_MEMORY; all but the first abort. */
+enum http_error http_exchange_finish(struct http_exchange *exchange,
+                                     const struct http_header *trailers, uint32_t count);
+
+/* The body will never be complete: the connection is broken off, so that the peer cannot take it for
+ * whole. The exchange ends with HTTP_ABORTED, unless its response is complete. Harmless when the
+ * body is finished, or no more was wanted. */
+void http_exchange_abort(struct http_exchange *exchange);
+
+/* End it, finished or not; a body that is not finished is aborted. NULL is fine. */
 void http_exchange_close(struct http_exchange *exchange);
 
 #endif

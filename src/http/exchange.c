@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/container.h"
 #include "base/num.h"
@@ -17,6 +18,7 @@ enum {
     HELD_HIGH = 256 << 10,  /* bytes kept for the guest before the peer is held back */
     HELD_LOW = 64 << 10,    /* and how few must be left for it to go on */
     BODY_MAX = 1 << 30,     /* of a request: it stands in the guest's memory, too */
+    RESTARTS_MAX = 5,       /* on connections that had served before */
     DROPPED_MAX = 64 << 10, /* bytes of a redirect's body that are read for the connection's sake */
 };
 
@@ -30,7 +32,7 @@ static void on_notify(struct loop_deferred *deferred)
     exchange->on_event(exchange->context);
 }
 
-static void notify(struct http_exchange *exchange)
+void exchange_notify(struct http_exchange *exchange)
 {
     loop_defer(exchange->client->options.loop, &exchange->notify);
 }
@@ -43,22 +45,29 @@ static void stop_query(struct http_exchange *exchange)
     }
 }
 
-static void finish(struct http_exchange *exchange, enum http_error error)
+/* Is it a failure that the operator is to hear of? */
+static bool is_reported(enum http_error error)
 {
-    if (exchange->error == HTTP_OK) {
+    return error != HTTP_OK && error != HTTP_ABORTED && http_error_kind(error) != HTTP_DENIED;
+}
+
+void exchange_finish(struct http_exchange *exchange, enum http_error error)
+{
+    /* Once the response is complete it is the rest of the request that failed. */
+    if (exchange->error == HTTP_OK && !exchange->is_received) {
         exchange->error = error;
     }
     const struct http_client_options *options = &exchange->client->options;
-    if (exchange->error != HTTP_OK && exchange->error != HTTP_DENIED &&
-        options->on_failure != NULL) {
+    if (is_reported(exchange->error) && options->on_failure != NULL) {
         options->on_failure(options->context, &exchange->url.target, exchange->error);
     }
     exchange->state = EXCHANGE_DONE;
     exchange->is_held_back = false;
+    exchange_upload_end(exchange);
     loop_timer_stop(&exchange->quiet);
     stop_query(exchange);
     exchange_stop_easy(exchange);
-    notify(exchange);
+    exchange_notify(exchange);
 }
 
 /* -- time ------------------------------------------------------------------------------------- */
@@ -66,25 +75,60 @@ static void finish(struct http_exchange *exchange, enum http_error error)
 static void on_quiet(struct loop_timer *timer)
 {
     struct http_exchange *exchange = container_of(timer, struct http_exchange, quiet);
-    finish(exchange, HTTP_TIMED_OUT);
+    exchange_finish(exchange, exchange->quiet_error);
 }
 
-static void expect_bytes_within(struct http_exchange *exchange, uint64_t ns)
+static void expect_within(struct http_exchange *exchange, uint64_t ns, enum http_error error)
 {
+    exchange->quiet_error = error;
     if (ns == 0 || loop_timer_start(exchange->client->options.loop, &exchange->quiet,
-                                    loop_clock_ns() + ns, on_quiet) < 0) {
+                                    num_add_sat(loop_clock_ns(), ns), on_quiet) < 0) {
         loop_timer_stop(&exchange->quiet);
     }
+}
+
+void exchange_watch_quiet(struct http_exchange *exchange)
+{
+    const struct http_times *times = &exchange->times;
+    if (exchange->is_held_back || exchange_upload_is_starved(&exchange->upload)) {
+        loop_timer_stop(&exchange->quiet); /* it is the guest that is slow */
+    } else if (exchange_upload_is_busy(&exchange->upload)) {
+        expect_within(exchange, times->between_bytes_ns, HTTP_WRITE_TIMED_OUT);
+    } else if (exchange->has_head || exchange->is_redirect) {
+        expect_within(exchange, times->between_bytes_ns, HTTP_READ_TIMED_OUT);
+    } else {
+        expect_within(exchange, times->first_byte_ns, HTTP_FIRST_BYTE_TIMED_OUT);
+    }
+}
+
+static uint64_t shorter(uint64_t a_ns, uint64_t b_ns)
+{
+    if (a_ns == 0 || b_ns == 0) {
+        return a_ns == 0 ? b_ns : a_ns;
+    }
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+static void set_times(struct http_exchange *exchange, const struct http_times *times)
+{
+    const struct http_client_options *options = &exchange->client->options;
+    exchange->times = (struct http_times){
+        .connect_ns = shorter(options->connect_timeout_ns, times->connect_ns),
+        .first_byte_ns = shorter(options->first_byte_timeout_ns, times->first_byte_ns),
+        .between_bytes_ns = shorter(options->between_bytes_timeout_ns, times->between_bytes_ns),
+    };
+    uint64_t total_ns = options->total_timeout_ns;
+    exchange->deadline_ns = total_ns == 0 ? UINT64_MAX : num_add_sat(loop_clock_ns(), total_ns);
 }
 
 /* -- the request ------------------------------------------------------------------------------ */
 
 static void start(struct http_exchange *exchange)
 {
-    expect_bytes_within(exchange, exchange->client->options.first_byte_timeout_ns);
+    exchange_watch_quiet(exchange);
     enum http_error error = exchange_start_easy(exchange);
     if (error != HTTP_OK) {
-        finish(exchange, error);
+        exchange_finish(exchange, error);
     }
 }
 
@@ -103,7 +147,8 @@ static void on_names(void *context, const struct names_answer *answer)
         }
     }
     if (exchange->address_count == 0) {
-        finish(exchange, exchange->was_denied ? HTTP_DENIED : HTTP_NO_NAME);
+        exchange_finish(exchange, exchange->was_denied ? HTTP_DENIED_ADDRESS
+                                                       : exchange_error_of_name(answer->error));
         return;
     }
     start(exchange);
@@ -121,7 +166,7 @@ static void resolve(struct http_exchange *exchange)
         start(exchange);
         return;
     }
-    expect_bytes_within(exchange, options->connect_timeout_ns);
+    expect_within(exchange, exchange->times.connect_ns, HTTP_NAME_TIMED_OUT);
     const struct names_question question = {
         .node = exchange->url.host,
         .hints = &hints,
@@ -130,7 +175,7 @@ static void resolve(struct http_exchange *exchange)
     };
     int r = names_ask(options->names, &question, &exchange->query);
     if (r < 0) {
-        finish(exchange, r == -ENOMEM ? HTTP_NO_MEMORY : HTTP_NO_NAME);
+        exchange_finish(exchange, r == -ENOMEM ? HTTP_NO_MEMORY : HTTP_NAME_FAILED);
     }
 }
 
@@ -159,13 +204,15 @@ enum http_error http_exchange_begin(struct http_client *client, const struct htt
     exchange->client = client;
     exchange->on_event = on_event;
     exchange->context = context;
-    uint64_t total_ns = client->options.total_timeout_ns;
-    exchange->deadline_ns = total_ns == 0 ? UINT64_MAX : num_add_sat(loop_clock_ns(), total_ns);
+    exchange->ignores_redirects =
+        request->ignores_redirects || request->streams_body || client->options.redirects_max == 0;
+    set_times(exchange, &request->times);
     list_init(&exchange->node);
     loop_deferred_init(&exchange->notify, on_notify);
     loop_deferred_init(&exchange->resume, on_resume);
     buffer_init(&exchange->body, BODY_MAX);
-    buffer_init(&exchange->head, client->options.head_max);
+    buffer_init(&exchange->head.bytes, client->options.head_max);
+    buffer_init(&exchange->trailers.bytes, client->options.head_max);
     buffer_init(&exchange->data, HELD_HIGH + CURL_MAX_READ_SIZE);
     enum http_error error = prepare(exchange, request);
     if (error != HTTP_OK) {
@@ -190,10 +237,11 @@ void exchange_on_head(struct http_exchange *exchange)
     }
     exchange->status = (uint16_t)status;
     exchange->is_redirect = exchange_leads_elsewhere(exchange);
-    expect_bytes_within(exchange, client->options.between_bytes_timeout_ns);
-    if (!exchange->is_redirect) {
-        exchange->has_head = true;
-        notify(exchange);
+    exchange->has_head = !exchange->is_redirect;
+    exchange_upload_on_head(exchange);
+    exchange_watch_quiet(exchange);
+    if (exchange->has_head) {
+        exchange_notify(exchange);
     }
 }
 
@@ -206,13 +254,13 @@ bool exchange_take_data(struct http_exchange *exchange, struct span bytes)
         return total <= DROPPED_MAX;
     }
     if (body_max != 0 && total > body_max) {
-        exchange->error = HTTP_TOO_LARGE;
+        exchange->error = HTTP_BODY_TOO_LARGE;
         return false;
     }
     size_t waiting = exchange->data.len - exchange->taken;
     if (waiting > 0 && waiting + bytes.len > HELD_HIGH) {
         exchange->is_held_back = true;
-        loop_timer_stop(&exchange->quiet); /* it is the guest that is slow */
+        exchange_watch_quiet(exchange);
         return false;
     }
     buffer_consume(&exchange->data, exchange->taken);
@@ -222,34 +270,9 @@ bool exchange_take_data(struct http_exchange *exchange, struct span bytes)
         return false;
     }
     exchange->body_bytes = total;
-    expect_bytes_within(exchange, exchange->client->options.between_bytes_timeout_ns);
-    notify(exchange);
+    exchange_watch_quiet(exchange);
+    exchange_notify(exchange);
     return true;
-}
-
-static enum http_error error_of(const struct http_exchange *exchange, CURLcode code)
-{
-    switch (code) {
-    case CURLE_OK:
-        return HTTP_OK;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return HTTP_NO_NAME;
-    case CURLE_COULDNT_CONNECT:
-        return exchange->was_denied ? HTTP_DENIED : HTTP_NO_CONNECT;
-    case CURLE_OPERATION_TIMEDOUT:
-        return HTTP_TIMED_OUT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-        return HTTP_NO_TLS;
-    case CURLE_OUT_OF_MEMORY:
-        /* Also libcurl's word for a header line past its own limit of 100 KiB. */
-        return exchange->has_head ? HTTP_NO_MEMORY : HTTP_TOO_LARGE;
-    default:
-        return HTTP_BROKEN;
-    }
 }
 
 void exchange_on_done(struct http_exchange *exchange, CURLcode code)
@@ -266,12 +289,11 @@ void exchange_on_done(struct http_exchange *exchange, CURLcode code)
         if (error == HTTP_OK) {
             resolve(exchange);
         } else {
-            finish(exchange, error);
+            exchange_finish(exchange, error);
         }
         return;
     }
-    bool is_headless = code == CURLE_OK && !exchange->has_head; /* such as a 101 unasked for */
-    finish(exchange, is_headless ? HTTP_BROKEN : error_of(exchange, code));
+    exchange_finish(exchange, exchange_error_of(exchange, code));
 }
 
 /* -- reading ---------------------------------------------------------------------------------- */
@@ -284,6 +306,11 @@ bool http_exchange_has_head(const struct http_exchange *exchange)
 enum http_error http_exchange_error(const struct http_exchange *exchange)
 {
     return exchange->error;
+}
+
+uint8_t http_exchange_alert(const struct http_exchange *exchange)
+{
+    return exchange->alert;
 }
 
 uint16_t http_exchange_status(const struct http_exchange *exchange)
@@ -302,18 +329,111 @@ void exchange_fail(struct http_exchange *exchange, enum http_error error)
     loop_defer(exchange->client->options.loop, &exchange->resume);
 }
 
+void exchange_on_watch(struct http_exchange *exchange, int fd, bool reads)
+{
+    exchange->is_deaf = !reads;
+    exchange->fd = fd;
+    if (exchange->is_deaf && exchange->is_added && exchange->upload.is_streamed) {
+        loop_defer(exchange->client->options.loop, &exchange->resume);
+    }
+}
+
+/* Let libcurl go on in those directions in which it can. Gives whether there were any. */
+static bool unpause(struct http_exchange *exchange)
+{
+    struct http_client *client = exchange->client;
+    bool can_read = exchange->is_held_back && http_exchange_waiting(exchange) <= HELD_LOW;
+    bool can_write = exchange_upload_must_resume(&exchange->upload);
+    if (!can_read && !can_write) {
+        return false;
+    }
+    exchange->is_held_back = exchange->is_held_back && !can_read;
+    exchange->upload.is_paused = exchange->upload.is_paused && !can_write;
+    exchange_watch_quiet(exchange);
+    /* It calls on_data from within, which may hold the peer back anew. */
+    CURLcode code = client->curl->easy_pause(exchange->easy,
+                                             (exchange->is_held_back ? CURLPAUSE_RECV : 0) |
+                                                 (exchange->upload.is_paused ? CURLPAUSE_SEND : 0));
+    bool is_elsewhere = code == CURLE_BAD_FUNCTION_ARGUMENT; /* it connects anew, and asks anew */
+    if (code != CURLE_OK && !is_elsewhere) {
+        exchange_finish(exchange, exchange_error_of(exchange, code));
+    }
+    return true;
+}
+
+/* libcurl wants to read no more: is the response complete, or has the peer gone? It can tell and does
+ * not say. Where chunks are followed by the end of the connection they are not trusted. */
+static bool is_complete(const struct http_exchange *exchange)
+{
+    curl_off_t length = -1;
+    char byte;
+    (void)exchange->client->curl->easy_getinfo(exchange->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+                                               &length);
+    if (exchange->status == 204 || exchange->status == 304) {
+        return true;
+    }
+    if (length >= 0) {
+        return exchange->body_bytes >= (uint64_t)length;
+    }
+    bool is_chunked = exchange_find_header(exchange, "transfer-encoding").len > 0;
+    return !is_chunked || (recv(exchange->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+                           (errno == EAGAIN || errno == EINTR));
+}
+
+/* The peer has gone before it answered. When the connection had served before, it may have gone before
+ * it read the request; libcurl would try again by itself if the upload did not wait for the guest. */
+static bool restart(struct http_exchange *exchange)
+{
+    long connects = 1;
+    (void)exchange->client->curl->easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &connects);
+    if (connects > 0 || exchange->head_bytes > 0 || exchange->restarts == RESTARTS_MAX ||
+        !exchange_upload_rewind(&exchange->upload)) {
+        return false;
+    }
+    exchange->restarts++;
+    exchange_stop_easy(exchange);
+    start(exchange);
+    return true;
+}
+
+/* libcurl says only when both directions have ended. But it has read all that it will when it does not
+ * want to read on, and nobody has it hold the peer back. */
+static void note_received(struct http_exchange *exchange)
+{
+    struct exchange_upload *upload = &exchange->upload;
+    if (!upload->is_streamed || !exchange->is_deaf || exchange->is_held_back ||
+        exchange->is_received) {
+        return;
+    }
+    if (!exchange->has_head) {
+        if (upload->is_asked && !restart(exchange)) {
+            exchange_finish(exchange, exchange_error_of(exchange, CURLE_PARTIAL_FILE));
+        }
+        return;
+    }
+    exchange->is_received = is_complete(exchange);
+    if (!exchange->is_received) {
+        exchange_finish(exchange, HTTP_INCOMPLETE);
+    } else if (upload->state == UPLOAD_OVER) {
+        exchange_finish(exchange, HTTP_OK); /* nothing is left to be done; the connection goes */
+    } else {
+        exchange_notify(exchange);
+    }
+}
+
 static void on_resume(struct loop_deferred *deferred)
 {
     struct http_exchange *exchange = container_of(deferred, struct http_exchange, resume);
-    if (exchange->state == EXCHANGE_RUNNING && exchange->error != HTTP_OK) {
-        finish(exchange, exchange->error);
+    if (exchange->state != EXCHANGE_RUNNING) {
         return;
     }
-    if (exchange->is_held_back && exchange->is_added) {
-        exchange->is_held_back = false;
-        expect_bytes_within(exchange, exchange->client->options.between_bytes_timeout_ns);
-        /* A failure shows as the end of the exchange. */
-        (void)exchange->client->curl->easy_pause(exchange->easy, CURLPAUSE_CONT);
+    if (exchange->error != HTTP_OK) {
+        exchange_finish(exchange, exchange->error);
+    } else if (unpause(exchange)) {
+        /* In the next turn, once libcurl has gone on, is_deaf is true to the facts. */
+        loop_defer(exchange->client->options.loop, &exchange->resume);
+    } else {
+        note_received(exchange);
     }
 }
 
@@ -331,7 +451,7 @@ int64_t http_exchange_read(struct http_exchange *exchange, uint8_t *to, size_t l
     if (count > 0 || len == 0) {
         return (int64_t)count;
     }
-    if (exchange->state != EXCHANGE_DONE) {
+    if (exchange->state != EXCHANGE_DONE && !exchange->is_received) {
         return -EAGAIN;
     }
     return exchange->error == HTTP_OK ? 0 : -EIO;
@@ -343,17 +463,19 @@ void http_exchange_close(struct http_exchange *exchange)
         return;
     }
     stop_query(exchange);
+    exchange_stop_easy(exchange);
     loop_timer_stop(&exchange->quiet);
     loop_deferred_cancel(&exchange->notify);
     loop_deferred_cancel(&exchange->resume);
-    exchange_stop_easy(exchange);
     http_url_done(exchange->client->curl, &exchange->url);
     free(exchange->method);
     strings_done(&exchange->headers);
     buffer_done(&exchange->body);
-    buffer_done(&exchange->head);
+    exchange_upload_done(&exchange->upload);
+    field_lines_done(&exchange->head);
+    field_lines_done(&exchange->trailers);
+    free(exchange->trailer_headers);
     buffer_done(&exchange->data);
-    free(exchange->places);
     list_remove(&exchange->node);
     free(exchange);
 }

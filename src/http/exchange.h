@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "http/client.h"
 #include "http/curl.h"
+#include "http/exchange_upload.h"
 #include "http/pool.h"
 #include "http/url.h"
 #include "net/names.h"
@@ -50,6 +51,14 @@ struct header_place {
     uint32_t value_len;
 };
 
+/* Header lines as they have arrived. */
+struct field_lines {
+    struct buffer bytes;
+    struct header_place *places; /* owned */
+    uint32_t count;
+    uint32_t cap;
+};
+
 struct http_exchange {
     struct list node;
     struct http_client *client; /* borrowed */
@@ -65,37 +74,50 @@ struct http_exchange {
     char *method;           /* owned */
     struct strings headers; /* "Name: value" */
     struct buffer body;
-    uint32_t hops; /* redirects followed */
+    struct exchange_upload upload; /* instead of `body` */
+    bool ignores_redirects;
+    struct http_times times; /* 0: none */
+    uint32_t hops;           /* redirects followed */
     struct names_query *query;
     struct net_address addresses[EXCHANGE_ADDRESSES_MAX];
     uint32_t address_count;
+    int socket_error;     /* the errno of the last socket that could not be made; 0: none */
     bool was_denied;      /* some address of the present hop was refused */
     uint64_t deadline_ns; /* for all hops together; UINT64_MAX: none */
 
     CURL *easy;                      /* owned; NULL while resolving the first time */
     bool is_added;                   /* to the multi */
+    bool is_spent;                   /* the handle cannot be used again */
     struct curl_slist *header_list;  /* owned */
     struct curl_slist *resolve_list; /* owned */
+    char reason[CURL_ERROR_SIZE];    /* libcurl's, of a failure */
+    uint8_t alert;                   /* of TLS */
 
     /* The response. */
     uint16_t status;
     bool has_head;
     bool is_redirect; /* its body is dropped, and its end begins the next hop */
-    struct buffer head;
-    size_t head_bytes;           /* received of this hop's head, interim responses and all */
-    struct header_place *places; /* owned */
-    uint32_t place_count;
-    uint32_t place_cap;
+    bool is_deaf;     /* libcurl does not read from the connection */
+    int fd;           /* the connection's: libcurl's, only to be looked at while it runs */
+    unsigned restarts;
+    bool is_received; /* the response is complete, and the request is not */
+    struct field_lines head;
+    struct field_lines trailers;
+    struct http_header *trailer_headers; /* owned: room for all of `trailers` */
+    size_t head_bytes; /* received of this hop's head, interim responses and trailers too */
     struct buffer data;
     size_t taken;        /* bytes of `data` already read */
     uint64_t body_bytes; /* received in all */
     bool is_held_back;
-    struct loop_timer quiet; /* first byte, then between bytes */
+    struct loop_timer quiet;     /* first byte, then between bytes */
+    enum http_error quiet_error; /* what its end means */
 };
 
-/* pool.c: a handle with nothing set, to be given back with whatever is; NULL without memory. */
+/* pool.c: a handle with nothing set, to be given back with whatever is, or dropped; NULL without
+ * memory. */
 CURL *pool_take_handle(struct http_pool *pool);
 void pool_give_handle(struct http_pool *pool, CURL *easy);
+void pool_drop_handle(struct http_pool *pool, CURL *easy);
 
 /* pool.c: have libcurl begin with it, and, begun or ended, let go of it. Gives whether there was
  * memory for that. */
@@ -108,6 +130,22 @@ void exchange_fail(struct http_exchange *exchange, enum http_error error);
 /* exchange.c: libcurl is done with it. */
 void exchange_on_done(struct http_exchange *exchange, CURLcode code);
 
+/* exchange.c: libcurl wants its socket watched, for reading or not. */
+void exchange_on_watch(struct http_exchange *exchange, int fd, bool reads);
+
+/* exchange.c: something has moved: for how long may nothing move now? */
+void exchange_watch_quiet(struct http_exchange *exchange);
+
+/* exchange.c: end it. */
+void exchange_finish(struct http_exchange *exchange, enum http_error error);
+
+/* exchange.c: call on_event, in the next turn. */
+void exchange_notify(struct http_exchange *exchange);
+
+/* exchange_error.c: what libcurl's failure was. */
+enum http_error exchange_error_of(struct http_exchange *exchange, CURLcode code);
+enum http_error exchange_error_of_name(int eai_error);
+
 /* exchange_easy.c: prepare the handle for the present hop and hand it to libcurl. */
 enum http_error exchange_start_easy(struct http_exchange *exchange);
 
@@ -116,6 +154,11 @@ void exchange_stop_easy(struct http_exchange *exchange);
 
 /* exchange_head.c: one line of the head; gives false when it is too large or without memory. */
 bool exchange_add_line(struct http_exchange *exchange, struct span line);
+
+/* exchange_head.c: one line of the trailer section, likewise. */
+bool exchange_add_trailer(struct http_exchange *exchange, struct span line);
+
+void field_lines_done(struct field_lines *lines);
 
 /* exchange_head.c: forget the head, for an interim response or the next hop. */
 void exchange_clear_head(struct http_exchange *exchange);
@@ -137,6 +180,10 @@ enum http_error exchange_follow(struct http_exchange *exchange);
 /* request.c: copy and check a request. */
 enum http_error exchange_set_request(struct http_exchange *exchange,
                                      const struct http_request *request);
+
+/* request.c: "Name: value" for libcurl, which wants a name without a value written "Name;" in a head.
+ * NULL without memory; to be freed. */
+char *request_make_line(const struct http_header *header, const char *without_value);
 
 /* request.c: does "Name: value" have that name, in lower case? */
 bool request_line_is(const char *line, const char *name);

@@ -27,7 +27,19 @@ static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct cur
         exchange->was_denied = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
+    int fd = socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
+    exchange->socket_error = fd < 0 ? errno : 0;
+    exchange->upload.is_asked = false; /* should it have served on another connection before */
+    return fd;
+}
+
+static bool on_trailer(struct http_exchange *exchange, struct span line)
+{
+    if (exchange->is_redirect || line.len <= 2 || exchange_add_trailer(exchange, line)) {
+        return true;
+    }
+    exchange->error = HTTP_NO_MEMORY;
+    return false;
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
@@ -37,11 +49,11 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data)
     struct span line = {(const uint8_t *)bytes, size * count};
     exchange->head_bytes += line.len;
     if (exchange->head_bytes > exchange->client->options.head_max) {
-        exchange->error = HTTP_TOO_LARGE;
+        exchange->error = exchange->has_head ? HTTP_TRAILERS_TOO_LARGE : HTTP_HEAD_TOO_LARGE;
         return 0;
     }
     if (exchange->has_head || exchange->is_redirect) {
-        return line.len; /* a trailer: none of the interfaces has them */
+        return on_trailer(exchange, line) ? line.len : 0;
     }
     if (line.len >= 5 && memcmp(line.data, "HTTP/", 5) == 0) {
         exchange_clear_head(exchange); /* whatever came before was an interim response */
@@ -139,6 +151,8 @@ static void set_request(struct http_exchange *exchange)
     (void)curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method);
     if (strcmp(exchange->method, "HEAD") == 0) {
         (void)curl->easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    } else if (exchange->upload.state != UPLOAD_OVER) {
+        exchange_upload_set(exchange);
     } else if (exchange->body.len > 0) {
         (void)curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->body.len);
         (void)curl->easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->body.data);
@@ -179,7 +193,7 @@ static void set_limits(struct http_exchange *exchange)
     (void)curl->easy_setopt(easy, CURLOPT_NOPROXY, "");
     (void)curl->easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* the proxy's own head */
     (void)curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                            (long)(options->connect_timeout_ns / NS_PER_MS));
+                            (long)(exchange->times.connect_ns / NS_PER_MS));
     (void)curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, time_left_ms(exchange));
     if (options->ca_file != NULL) {
         (void)curl->easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
@@ -192,6 +206,7 @@ static void set_limits(struct http_exchange *exchange)
     (void)curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
     (void)curl->easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
     (void)curl->easy_setopt(easy, CURLOPT_PRIVATE, exchange);
+    (void)curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->reason);
 }
 
 static bool take_handle(struct http_exchange *exchange)
@@ -206,6 +221,8 @@ static bool take_handle(struct http_exchange *exchange)
 enum http_error exchange_start_easy(struct http_exchange *exchange)
 {
     struct http_client *client = exchange->client;
+    exchange->is_deaf = false;
+    exchange->reason[0] = '\0';
     if (!take_handle(exchange) || !make_header_list(exchange) ||
         (exchange->address_count > 0 && !make_resolve_list(exchange))) {
         return HTTP_NO_MEMORY;
@@ -224,12 +241,13 @@ void exchange_stop_easy(struct http_exchange *exchange)
 {
     struct http_client *client = exchange->client;
     if (exchange->is_added) {
+        exchange->is_added = false; /* what libcurl says from now on is of no interest */
         pool_remove(client->pool, exchange->easy);
-        exchange->is_added = false;
     }
     if (exchange->easy != NULL) {
-        pool_give_handle(client->pool, exchange->easy);
+        (exchange->is_spent ? pool_drop_handle : pool_give_handle)(client->pool, exchange->easy);
         exchange->easy = NULL;
+        exchange->is_spent = false;
     }
     client->curl->slist_free_all(exchange->header_list);
     client->curl->slist_free_all(exchange->resolve_list);

@@ -92,11 +92,22 @@ static int watch(struct http_pool *pool, struct pool_socket *socket, curl_socket
     return loop_io_start_level(pool->loop, &socket->io, fd, events, on_socket_ready);
 }
 
+static struct http_exchange *exchange_of(struct http_pool *pool, CURL *easy)
+{
+    char *exchange = NULL;
+    (void)pool->curl.easy_getinfo(easy, CURLINFO_PRIVATE, &exchange); /* then it is NULL */
+    return (struct http_exchange *)(void *)exchange;
+}
+
 /* A failure must not reach libcurl: it would be the end of the multi handle, not of the transfer. */
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *socket_data)
 {
     struct http_pool *pool = data;
     struct pool_socket *socket = socket_data;
+    struct http_exchange *exchange = exchange_of(pool, easy);
+    if (exchange != NULL) {
+        exchange_on_watch(exchange, fd, what != CURL_POLL_REMOVE && (what & CURL_POLL_IN) != 0);
+    }
     if (what == CURL_POLL_REMOVE) {
         if (socket != NULL) {
             (void)pool->curl.multi_assign(pool->multi, fd, NULL);
@@ -107,11 +118,8 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *data, vo
     if (socket == NULL) {
         socket = socket_new(pool, fd);
     }
-    char *exchange = NULL;
-    if ((socket == NULL || watch(pool, socket, fd, what) < 0) &&
-        pool->curl.easy_getinfo(easy, CURLINFO_PRIVATE, &exchange) == CURLE_OK &&
-        exchange != NULL) {
-        exchange_fail((struct http_exchange *)(void *)exchange, HTTP_NO_MEMORY);
+    if ((socket == NULL || watch(pool, socket, fd, what) < 0) && exchange != NULL) {
+        exchange_fail(exchange, HTTP_NO_MEMORY);
     }
     return 0;
 }
@@ -232,10 +240,15 @@ CURL *pool_take_handle(struct http_pool *pool)
     return pool->spares[pool->spare_count];
 }
 
+void pool_drop_handle(struct http_pool *pool, CURL *easy)
+{
+    pool->curl.easy_cleanup(easy);
+}
+
 void pool_give_handle(struct http_pool *pool, CURL *easy)
 {
     if (pool->spare_count == POOL_SPARES_MAX) {
-        pool->curl.easy_cleanup(easy);
+        pool_drop_handle(pool, easy);
         return;
     }
     pool->curl.easy_reset(easy);

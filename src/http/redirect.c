@@ -49,8 +49,7 @@ bool exchange_leads_elsewhere(struct http_exchange *exchange)
 {
     struct span location = exchange_find_header(exchange, "location");
     struct http_url next;
-    if (exchange->client->options.redirects_max == 0 || !is_redirect_status(exchange->status) ||
-        location.len == 0) {
+    if (exchange->ignores_redirects || !is_redirect_status(exchange->status) || location.len == 0) {
         return false;
     }
     /* One that cannot be used is the guest's to look at. */

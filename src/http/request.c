@@ -80,8 +80,8 @@ static bool is_own_host(const struct http_exchange *exchange, struct span value)
     return is_name(value, text);
 }
 
-/* Does the guest declare the length that its body has? */
-static bool is_own_length(const struct http_exchange *exchange, struct span value)
+/* Does the guest declare the length that its body has, or will have? */
+static bool is_own_length(const struct http_request *request, struct span value)
 {
     char text[24];
     uint64_t len = 0;
@@ -90,12 +90,25 @@ static bool is_own_length(const struct http_exchange *exchange, struct span valu
     }
     memcpy(text, value.data, value.len);
     text[value.len] = '\0';
-    return num_parse_u64(text, UINT64_MAX, &len) == 0 && len == exchange->body.len;
+    if (num_parse_u64(text, INT64_MAX, &len) < 0) {
+        return false;
+    }
+    return request->streams_body ? (int64_t)len == request->body_length : len == request->body.len;
 }
 
-static enum http_error add_header(struct http_exchange *exchange, const struct http_header *header)
+char *request_make_line(const struct http_header *header, const char *without_value)
 {
     char *line = NULL;
+    int len = asprintf(&line, "%.*s%s%.*s", (int)header->name.len, (const char *)header->name.data,
+                       header->value.len > 0 ? ": " : without_value, (int)header->value.len,
+                       (const char *)header->value.data);
+    return len < 0 ? NULL : line;
+}
+
+static enum http_error add_header(struct http_exchange *exchange,
+                                  const struct http_request *request,
+                                  const struct http_header *header)
+{
     if (!is_token(header->name) || !is_value(header->value)) {
         return HTTP_BAD_HEADER;
     }
@@ -103,14 +116,13 @@ static enum http_error add_header(struct http_exchange *exchange, const struct h
         return is_own_host(exchange, header->value) ? HTTP_OK : HTTP_BAD_HEADER;
     }
     if (is_name(header->name, "content-length")) {
-        return is_own_length(exchange, header->value) ? HTTP_OK : HTTP_BAD_HEADER;
+        return is_own_length(request, header->value) ? HTTP_OK : HTTP_BAD_HEADER;
     }
     if (is_framing(header->name)) {
         return HTTP_OK;
     }
-    if (asprintf(&line, header->value.len > 0 ? "%.*s: %.*s" : "%.*s;%.*s", (int)header->name.len,
-                 (const char *)header->name.data, (int)header->value.len,
-                 (const char *)header->value.data) < 0) {
+    char *line = request_make_line(header, /* without_value */ ";");
+    if (line == NULL) {
         return HTTP_NO_MEMORY;
     }
     int r = strings_add(&exchange->headers, line);
@@ -123,15 +135,15 @@ static enum http_error add_headers(struct http_exchange *exchange,
 {
     size_t bytes = 0;
     if (request->header_count > HEADERS_MAX) {
-        return HTTP_BAD_HEADER;
+        return HTTP_HEADERS_TOO_LARGE;
     }
     for (uint32_t i = 0; i < request->header_count; i++) {
         const struct http_header *header = &request->headers[i];
         bytes += header->name.len + header->value.len;
         if (bytes > HEADERS_BYTES_MAX) {
-            return HTTP_BAD_HEADER;
+            return HTTP_HEADERS_TOO_LARGE;
         }
-        enum http_error error = add_header(exchange, header);
+        enum http_error error = add_header(exchange, request, header);
         if (error != HTTP_OK) {
             return error;
         }
@@ -147,6 +159,7 @@ enum http_error exchange_set_request(struct http_exchange *exchange,
         return HTTP_BAD_METHOD;
     }
     exchange->method = strndup((const char *)method.data, method.len);
+    exchange_upload_init(exchange, request);
     if (exchange->method == NULL || buffer_append(&exchange->body, request->body) < 0) {
         return HTTP_NO_MEMORY;
     }

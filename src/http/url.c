@@ -32,7 +32,10 @@ static bool has_control(struct span text)
 static enum http_error set_text(const struct curl_library *curl, struct http_url *url,
                                 struct span text, const struct http_url *base)
 {
-    if (text.len == 0 || text.len > URL_MAX || has_control(text)) {
+    if (text.len > URL_MAX) {
+        return HTTP_URL_TOO_LONG;
+    }
+    if (text.len == 0 || has_control(text)) {
         return HTTP_BAD_URL;
     }
     url->handle = curl->url();

@@ -16,7 +16,7 @@ struct http_url {
 };
 
 /* Parse an absolute URL, or with `base` one that may be relative to it. HTTP_OK, HTTP_BAD_URL,
- * HTTP_BAD_SCHEME or HTTP_NO_MEMORY. Release it with http_url_done, also after a failure. */
+ * HTTP_URL_TOO_LONG, HTTP_BAD_SCHEME or HTTP_NO_MEMORY. Release it with http_url_done, also after a failure. */
 enum http_error http_url_parse(const struct curl_library *curl, struct span text,
                                const struct http_url *base, struct http_url *ret_url);
 

@@ -1,5 +1,5 @@
-/* What a module is, read off its imports and exports: which hosts it was made for, how it is
- * entered, whether it serves, what must be granted to it, and why it cannot run if it cannot.
+/* What a module or component is, read off its imports and exports: which hosts it was made for, how
+ * it is entered, whether it serves, what must be granted to it, and why it cannot run if it cannot.
  *
  * Nothing is run and nothing is asked of an engine; the same module always gets the same answer. */
 #ifndef HYTHE_IMPORTS_DIALECT_H
@@ -8,51 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/span.h"
 #include "engine/module.h"
-
-/* Who defines an import. The order is that of explaining: when imports of several sources are
- * missing, the first of these is the most likely cause. */
-enum dialect_source {
-    SOURCE_WASIX,
-    SOURCE_WASI_THREADS,
-    SOURCE_WAMR,
-    SOURCE_WASMEDGE_2021, /* calls of wasmedge_wasi_socket up to 0.3.3 */
-    SOURCE_PREVIEW0,
-    SOURCE_COMPONENT, /* a core module that is to become a component */
-    SOURCE_FASTLY,
-    SOURCE_SPIN,
-    SOURCE_EXTISM,
-    SOURCE_PROXY_WASM,
-    SOURCE_WASMCLOUD,
-    SOURCE_LUNATIC,
-    SOURCE_GO_JS,
-    SOURCE_WASM_BINDGEN,
-    SOURCE_EMSCRIPTEN,
-    SOURCE_ASSEMBLYSCRIPT,
-    SOURCE_EXPERIMENTAL_HTTP,
-    SOURCE_WASMEDGE_PLUGIN,
-    SOURCE_WASI_PROPOSAL, /* wasi-nn, wasi-crypto */
-    SOURCE_WASMEDGE,
-    SOURCE_DYNAMIC, /* symbols of dynamic linking */
-    SOURCE_MEMORY,  /* the memory itself is imported */
-    SOURCE_PREVIEW1_SOCKETS,
-    SOURCE_PREVIEW1,
-    SOURCE_PREVIEW1_FOREIGN, /* under WASI's name, but not WASI's */
-    SOURCE_ENV,
-    SOURCE_UNKNOWN,
-    SOURCE_COUNT,
-};
-
-/* How to speak of a source. All constant. */
-struct dialect_source_words {
-    const char *key;    /* for machines */
-    const char *title;  /* for a table */
-    const char *cause;  /* "it is built for ..." */
-    const char *advice; /* what to do when hythe lacks it */
-};
-
-const struct dialect_source_words *dialect_source_words(enum dialect_source source);
+#include "imports/dialect_source.h"
 
 /* Which forms of WasmEdge's socket calls a module has; the calls that tell are few. */
 enum {
@@ -73,6 +30,12 @@ enum dialect_entry {
     ENTRY_REACTOR,    /* exports _initialize and functions to call */
     ENTRY_FUNCTIONS,  /* neither, but functions */
     ENTRY_NONE,       /* no function at all */
+
+    /* Of components, beside ENTRY_COMMAND (exports wasi:cli/run 0.2) and ENTRY_NONE. */
+    ENTRY_HANDLER,             /* exports wasi:http/incoming-handler 0.2 */
+    ENTRY_HANDLER_AND_COMMAND, /* both */
+    ENTRY_FOREIGN,             /* neither, but what another host calls */
+    ENTRY_LIBRARY,             /* nothing of these: other components call it */
 };
 
 enum dialect_role {
@@ -93,13 +56,16 @@ struct dialect_grant {
 
 enum { DIALECT_GRANTS_MAX = 4 };
 
-/* What a component says of itself at its outermost level. */
-enum {
-    COMPONENT_HTTP_HANDLER = 1, /* exports wasi:http/incoming-handler */
-    COMPONENT_HTTP_P3 = 2,      /* exports wasi:http/handler, WASI 0.3 */
-    COMPONENT_COMMAND = 4,      /* exports wasi:cli/run */
-    COMPONENT_SPIN = 8,
-    COMPONENT_WASMCLOUD = 16,
+/* What a component's imports let it do. */
+enum dialect_ability {
+    ABILITY_HTTP = 1,
+    ABILITY_FILES = 2,
+    ABILITY_CONNECT = 4,
+    ABILITY_LISTEN = 8,
+    ABILITY_UDP = 16,
+    ABILITY_NAMES = 32,
+    ABILITY_KEYVALUE = 64,
+    ABILITY_CONFIG = 128,
 };
 
 typedef bool dialect_offers_fn(const struct module_import *import);
@@ -122,11 +88,17 @@ struct dialect_report {
     enum dialect_role role;
     struct dialect_grant grants[DIALECT_GRANTS_MAX];
     uint32_t grant_count;
-    unsigned component;        /* COMPONENT_ bits, of a component */
-    dialect_offers_fn *offers; /* as in the input */
+
+    /* Of a component. Its imports here are interfaces, and functions outside of any. */
+    unsigned abilities;                /* ABILITY_ bits */
+    const struct module_export *entry_export; /* borrowed: of a foreign entry; else NULL */
+
+    const struct dialect_input *input; /* borrowed */
 };
 
 struct dialect_input {
+    bool is_component;
+    bool is_scanned; /* a component that was not compiled: its interfaces' functions are not known */
     const struct module_import *imports;
     uint32_t import_count;
     const struct module_export *exports;
@@ -134,11 +106,8 @@ struct dialect_input {
     dialect_offers_fn *offers; /* whether hythe has an import */
 };
 
-/* Describe a core module; the input must stay as long as the report. 0 or -ENOMEM. */
+/* Describe a module; what the input points at must stay as long as the report. 0 or -ENOMEM. */
 int dialect_describe(const struct dialect_input *input, struct dialect_report *ret_report);
-
-/* Describe a component by the names in its import and export sections. */
-void dialect_describe_component(struct span bytes, struct dialect_report *ret_report);
 
 void dialect_report_done(struct dialect_report *report);
 

@@ -36,7 +36,8 @@ void broker_free(struct broker *broker)
 
 static bool is_same(const struct broker_request *a, const struct broker_request *b)
 {
-    return a->type == b->type && a->nth == b->nth && a->address_len == b->address_len &&
+    return a->type == b->type && a->nth == b->nth && a->v6_only == b->v6_only &&
+           a->address_len == b->address_len &&
            memcmp(&a->address, &b->address, a->address_len) == 0;
 }
 
@@ -50,6 +51,10 @@ static int bind_new(const struct broker_request *request, int *ret_fd)
     }
     int r = 0;
     if (request->reuse_address && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) {
+        r = -errno;
+    }
+    if (r == 0 && request->v6_only &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) {
         r = -errno;
     }
     if (r == 0 && bind(fd, address, request->address_len) < 0) {
@@ -170,6 +175,7 @@ int broker_bind(int fd, const struct broker_wish *wish, int *ret_fd)
     struct broker_request request = {
         .type = wish->type,
         .reuse_address = wish->reuse_address,
+        .v6_only = wish->v6_only,
         .nth = wish->nth,
         .address_len = wish->address->len,
     };

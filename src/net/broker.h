@@ -20,6 +20,7 @@ enum { BROKER_SOCKETS_MAX = 256 };
 struct broker_request {
     int32_t type; /* SOCK_STREAM or SOCK_DGRAM */
     uint32_t reuse_address;
+    uint32_t v6_only;
     uint32_t nth; /* of the worker's binds to a port of the kernel's choice; else 0 */
     uint32_t address_len;
     struct sockaddr_storage address;
@@ -41,6 +42,7 @@ struct broker_wish {
     int type;
     const struct net_address *address;
     bool reuse_address;
+    bool v6_only; /* of an IPv6 one: no IPv4 peers */
     uint32_t nth;
 };
 

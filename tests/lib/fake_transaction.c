@@ -22,6 +22,8 @@ void __wrap_http_transaction_set_annex(struct http_transaction *it, void *annex)
 void *__wrap_http_transaction_annex(const struct http_transaction *it);
 int __wrap_http_transaction_limit_body(struct http_transaction *it, uint64_t max);
 int64_t __wrap_http_transaction_read(struct http_transaction *it, uint8_t *to, size_t len);
+uint32_t __wrap_http_transaction_trailers(struct http_transaction *it,
+                                          const struct http_header **ret_trailers);
 int __wrap_http_transaction_respond(struct http_transaction *it,
                                     const struct http_outbound *outbound);
 int64_t __wrap_http_transaction_write(struct http_transaction *it, const void *bytes, size_t len);
@@ -73,6 +75,7 @@ struct fake_transaction *fake_transaction_new(const char *method, const char *ta
     t->length = HTTP_LENGTH_UNKNOWN;
     buffer_init(&t->head, CONTENT_MAX);
     buffer_init(&t->content, CONTENT_MAX);
+    buffer_init(&t->tail, CONTENT_MAX);
     return t;
 }
 
@@ -80,6 +83,7 @@ void fake_transaction_free(struct fake_transaction *t)
 {
     buffer_done(&t->head);
     buffer_done(&t->content);
+    buffer_done(&t->tail);
     free(t->target);
     free(t);
 }
@@ -144,6 +148,13 @@ const char *fake_transaction_head(struct fake_transaction *t)
 const char *fake_transaction_content(struct fake_transaction *t)
 {
     const char *text = buffer_text(&t->content);
+    assert_non_null(text);
+    return text;
+}
+
+const char *fake_transaction_tail(struct fake_transaction *t)
+{
+    const char *text = buffer_text(&t->tail);
     assert_non_null(text);
     return text;
 }
@@ -215,6 +226,28 @@ int64_t __wrap_http_transaction_read(struct http_transaction *it, uint8_t *to, s
     return (int64_t)n;
 }
 
+uint32_t __wrap_http_transaction_trailers(struct http_transaction *it,
+                                          const struct http_header **ret_trailers)
+{
+    struct fake_transaction *t = fake_of(it);
+    assert_false(fake_transaction_is_over(t));
+    *ret_trailers = t->trailers;
+    return t->trailer_count;
+}
+
+static void print_lines(struct buffer *to, const struct http_header *lines, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct http_header *line = &lines[i];
+        assert_true(http_is_token(line->name));
+        assert_true(http_is_value(line->value));
+        assert_int_equal(buffer_printf(to, "%.*s: %.*s\n", (int)line->name.len,
+                                       (const char *)line->name.data, (int)line->value.len,
+                                       (const char *)line->value.data),
+                         0);
+    }
+}
+
 int __wrap_http_transaction_respond(struct http_transaction *it,
                                     const struct http_outbound *outbound)
 {
@@ -222,15 +255,7 @@ int __wrap_http_transaction_respond(struct http_transaction *it,
     assert_false(fake_transaction_is_over(t));
     assert_int_equal(t->status, 0);
     assert_in_range(outbound->status, 200, 599);
-    for (uint32_t i = 0; i < outbound->header_count; i++) {
-        const struct http_header *header = &outbound->headers[i];
-        assert_true(http_is_token(header->name));
-        assert_true(http_is_value(header->value));
-        assert_int_equal(buffer_printf(&t->head, "%.*s: %.*s\n", (int)header->name.len,
-                                       (const char *)header->name.data, (int)header->value.len,
-                                       (const char *)header->value.data),
-                         0);
-    }
+    print_lines(&t->head, outbound->headers, outbound->header_count);
     t->status = outbound->status;
     t->length = outbound->length;
     return 0;
@@ -266,9 +291,8 @@ void __wrap_http_transaction_end(struct http_transaction *it, const struct http_
                                  uint32_t trailer_count)
 {
     struct fake_transaction *t = fake_of(it);
-    (void)trailers;
-    (void)trailer_count;
     assert_false(fake_transaction_is_over(t));
+    print_lines(&t->tail, trailers, trailer_count);
     bool has_content = !span_is(t->inbound.method, "HEAD") && t->status != 304;
     if (t->status == 0) {
         t->is_page = true;

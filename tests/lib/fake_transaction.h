@@ -30,13 +30,16 @@ struct fake_transaction {
     int64_t read_error; /* what a read gives instead, or 0 */
     uint64_t body_max;
     bool wants_read;
+    const struct http_header *trailers; /* of the request; borrowed */
+    uint32_t trailer_count;
 
     uint16_t status; /* of the response, or of the page that was failed with */
     int64_t length;
     struct buffer head; /* "name: value\n" for each */
     struct buffer content;
-    size_t room; /* bytes that are taken before a write gives -EAGAIN */
-    size_t most; /* the most that a handler has offered at once */
+    struct buffer tail; /* the response's trailers, as head */
+    size_t room;        /* bytes that are taken before a write gives -EAGAIN */
+    size_t most;        /* the most that a handler has offered at once */
     bool wants_write;
     bool is_page;   /* http_transaction_fail before a response */
     bool is_broken; /* http_transaction_fail after it, or a short end */
@@ -69,5 +72,6 @@ void fake_transaction_abort(struct fake_transaction *t);
 
 const char *fake_transaction_head(struct fake_transaction *t);
 const char *fake_transaction_content(struct fake_transaction *t);
+const char *fake_transaction_tail(struct fake_transaction *t);
 
 #endif

@@ -71,6 +71,7 @@ static const struct {
     {"cache.enabled", NULL, "false", "0"},
     {"guest.dirs", NULL, "[\"a::b:ro\"]", "[\"::b\"]"},
     {"guest.env", NULL, "{ A = \"1\" }", "{ A = 1 }"},
+    {"guest.config", NULL, "{ level = \"high\" }", "{ level = 1 }"},
     {"guest.allow_http", NULL, "[\"https://example.org\"]", "{}"},
     {"guest.allow_connect", NULL, "[\"db:5432\"]", "[\"\"]"},
     {"guest.allow_listen", NULL, "\":8000\"", "8000"},

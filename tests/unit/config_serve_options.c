@@ -28,6 +28,8 @@ static const char *const values[SERVE_OPTION_COUNT] = {
     NULL,
     "a=10.0.0.1",
     "cgi",
+    "level=high",
+    NULL,
     "64M",
     "1s",
     "1m",

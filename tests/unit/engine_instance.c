@@ -209,7 +209,7 @@ static int prepare_in(struct bench *b, struct engine *in, const char *text,
     options.before_call = before_call;
     options.after_call = after_call;
     int r = linked_new(b->module, chosen, &b->linked, &b->err);
-    return r < 0 ? r : instance_new(b->linked, &options, &b->instance, &b->err);
+    return r < 0 ? r : instance_new(in, &options, &b->instance, &b->err);
 }
 
 /* Compile and instantiate. */
@@ -217,7 +217,7 @@ static void make(struct bench *b, const char *text)
 {
     struct instance_options options = {.max_memory = 0};
     assert_int_equal(prepare_in(b, engine, text, options), 0);
-    instance_begin_run(b->instance, NULL, NULL);
+    instance_begin_run(b->instance, b->linked, NULL, NULL);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_IDLE);
 }
 
@@ -363,7 +363,7 @@ static void a_trap_while_instantiating_is_told(void **state)
     struct instance_options options = {.max_memory = 0};
     assert_int_equal(prepare_in(b, engine, "(module (func $s unreachable) (start $s))", options),
                      0);
-    instance_begin_run(b->instance, NULL, NULL);
+    instance_begin_run(b->instance, b->linked, NULL, NULL);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_FAILED);
     assert_int_equal(b->err.code, -EFAULT);
 }
@@ -385,7 +385,7 @@ static void memory_past_the_limit_is_refused_at_the_start(void **state)
     struct bench *b = *state;
     struct instance_options options = {.max_memory = 3 << 16};
     assert_int_equal(prepare_in(b, engine, "(module (memory (export \"memory\") 4))", options), 0);
-    instance_begin_run(b->instance, NULL, NULL);
+    instance_begin_run(b->instance, b->linked, NULL, NULL);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_FAILED);
     assert_int_equal(b->err.code, -ENOMEM);
     assert_non_null(strstr(b->err.text, "--max-memory"));
@@ -400,7 +400,7 @@ static void memory_past_the_limit_ends_the_guest(void **state)
                                 " (func (export \"grow\") (result i32) i32.const 1 memory.grow))",
                                 options),
                      0);
-    instance_begin_run(b->instance, NULL, NULL);
+    instance_begin_run(b->instance, b->linked, NULL, NULL);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_IDLE);
     assert_int_equal(call(b, "grow"), INSTANCE_IDLE);
     assert_string_equal(instance_results(b->instance), "1");
@@ -430,7 +430,7 @@ static void tables_have_a_limit_too(void **state)
                                 " ref.null func i32.const 5 table.grow $t))",
                                 options),
                      0);
-    instance_begin_run(b->instance, NULL, NULL);
+    instance_begin_run(b->instance, b->linked, NULL, NULL);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_IDLE);
     assert_int_equal(call(b, "grow"), INSTANCE_IDLE);
     assert_string_equal(instance_results(b->instance), "5");
@@ -444,7 +444,7 @@ static void fuel_runs_out(void **state)
     struct instance_options options = {.fuel = 10000};
     assert_int_equal(
         prepare_in(b, fuel_engine, "(module (func (export \"f\") (loop br 0)))", options), 0);
-    instance_begin_run(b->instance, NULL, NULL);
+    instance_begin_run(b->instance, b->linked, NULL, NULL);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_IDLE);
     assert_int_equal(call(b, "f"), INSTANCE_FAILED);
     assert_non_null(strstr(b->err.text, "all fuel consumed"));
@@ -460,7 +460,7 @@ static void ticks_make_a_computing_guest_yield(void **state)
                                 " (func (export \"f\") (loop call $tick br 0)))",
                                 options),
                      0);
-    instance_begin_run(b->instance, NULL, NULL);
+    instance_begin_run(b->instance, b->linked, NULL, NULL);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_IDLE);
     assert_int_equal(instance_begin_call(b->instance, "f", NULL, 0, &b->err), 0);
     for (unsigned i = 0; i < 3; i++) {
@@ -543,7 +543,7 @@ static void a_guest_may_wait_while_it_is_made(void **state)
                                 " (func $s i32.const 1 call $w drop) (start $s))",
                                 options),
                      0);
-    instance_begin_run(b->instance, NULL, NULL);
+    instance_begin_run(b->instance, b->linked, NULL, NULL);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_PARKED);
     assert_int_equal(instance_resume(b->instance, &b->err), INSTANCE_IDLE);
 }
@@ -561,7 +561,7 @@ static void a_begun_guest_may_be_freed(void **state)
     struct bench *b = *state;
     struct instance_options options = {.max_memory = 0};
     assert_int_equal(prepare_in(b, engine, math, options), 0);
-    instance_begin_run(b->instance, NULL, NULL);
+    instance_begin_run(b->instance, b->linked, NULL, NULL);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -162,8 +162,8 @@ static void entry(struct bench *b, unsigned index, const char *name)
 static enum instance_state run(struct bench *b, unsigned index)
 {
     const struct instance_options options = {.guest = &b->guests[index]};
-    assert_int_equal(instance_new(b->linked, &options, &b->instances[index], &b->err), 0);
-    instance_begin_run(b->instances[index], b->entries[0], b->entries[1]);
+    assert_int_equal(instance_new(engine, &options, &b->instances[index], &b->err), 0);
+    instance_begin_run(b->instances[index], b->linked, b->entries[0], b->entries[1]);
     return instance_resume(b->instances[index], &b->err);
 }
 

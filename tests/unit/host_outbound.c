@@ -130,7 +130,7 @@ static int get(struct fixture *f, const char *url)
     error = http_exchange_error(exchange);
     int status = http_exchange_status(exchange);
     http_exchange_close(exchange);
-    return error != HTTP_OK ? -(int)error : status;
+    return error != HTTP_OK ? -(int)http_error_kind(error) : status;
 }
 
 static const char *url_of(struct fixture *f, const char *name, const char *path)

@@ -262,18 +262,18 @@ static void broken_responses(void **state)
                        OK_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\nab");
     http_peer_route_as(t->peer, HTTP_PEER_CLOSE, "/101",
                        "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\nbytes");
-    http_fetch_assert_end(t, "/head", HTTP_BROKEN);
-    http_fetch_assert_end(t, "/nothing", HTTP_BROKEN);
-    http_fetch_assert_end(t, "/no-http", HTTP_BROKEN);
-    http_fetch_assert_end(t, "/bad-chunk", HTTP_BROKEN);
-    http_fetch_assert_end(t, "/101", HTTP_BROKEN);
+    http_fetch_assert_end(t, "/head", HTTP_INCOMPLETE);
+    http_fetch_assert_end(t, "/nothing", HTTP_CLOSED);
+    http_fetch_assert_end(t, "/no-http", HTTP_NOT_HTTP);
+    http_fetch_assert_end(t, "/bad-chunk", HTTP_TRANSFER_CODING);
+    http_fetch_assert_end(t, "/101", HTTP_UPGRADED);
     struct http_fetch *fetch = http_fetch_path(t, "GET", "/short");
-    assert_int_equal(http_exchange_error(fetch->exchange), HTTP_BROKEN);
+    assert_int_equal(http_exchange_error(fetch->exchange), HTTP_INCOMPLETE);
     assert_int_equal(http_exchange_status(fetch->exchange), 200); /* it had come */
     http_fetch_assert_body(fetch, "abc");
     http_fetch_close(fetch);
     fetch = http_fetch_path(t, "GET", "/chunk");
-    assert_int_equal(http_exchange_error(fetch->exchange), HTTP_BROKEN);
+    assert_int_equal(http_exchange_error(fetch->exchange), HTTP_INCOMPLETE);
     http_fetch_assert_body(fetch, "ab");
     http_fetch_close(fetch);
     http_test_end(t);
@@ -286,7 +286,7 @@ static void nobody_listens(void **state)
     struct http_fetch *fetch = NULL;
     assert_int_equal(http_fetch_url(t, "GET", "http://127.0.0.1:1/", &fetch), HTTP_OK);
     http_fetch_head(t, fetch);
-    assert_int_equal(http_exchange_error(fetch->exchange), HTTP_NO_CONNECT);
+    assert_int_equal(http_exchange_error(fetch->exchange), HTTP_CONNECT_REFUSED);
     assert_int_equal(http_exchange_status(fetch->exchange), 0);
     http_fetch_close(fetch);
     http_test_end(t);
@@ -323,8 +323,8 @@ static void a_header_bomb_is_cut_off(void **state)
     http_peer_route_as(t->peer, HTTP_PEER_FLOOD, "/line", OK_HEAD "a: b");
     http_peer_route_as(t->peer, HTTP_PEER_REPEAT, "/interims", "HTTP/1.1 100 Go\r\nA: b\r\n\r\n");
     http_peer_route_as(t->peer, HTTP_PEER_REPEAT, "/junk", OK_HEAD "junk\r\njunk\r\n");
-    http_fetch_assert_end(t, "/lines", HTTP_TOO_LARGE);
-    http_fetch_assert_end(t, "/interims", HTTP_TOO_LARGE);
+    http_fetch_assert_end(t, "/lines", HTTP_HEAD_TOO_LARGE);
+    http_fetch_assert_end(t, "/interims", HTTP_HEAD_TOO_LARGE);
     struct http_fetch *fetch = http_fetch_path(t, "GET", "/line");
     assert_int_not_equal(http_exchange_error(fetch->exchange), HTTP_OK);
     http_fetch_close(fetch);
@@ -342,7 +342,7 @@ static void body_max_ends_it(void **state)
     t->env.options.body_max = 100000;
     http_peer_route_as(t->peer, HTTP_PEER_FLOOD, "/", OK_HEAD "\r\nx");
     struct http_fetch *fetch = http_fetch_path(t, "GET", "/");
-    assert_int_equal(http_exchange_error(fetch->exchange), HTTP_TOO_LARGE);
+    assert_int_equal(http_exchange_error(fetch->exchange), HTTP_BODY_TOO_LARGE);
     assert_true(fetch->body.len <= 100000);
     http_fetch_close(fetch);
     http_test_end(t);
@@ -396,8 +396,8 @@ static void time_limits(void **state)
         enum http_error error;
         uint16_t status;
     } cases[] = {
-        {"/mute", 30, 0, 0, HTTP_TIMED_OUT, 0},    {"/mute", 0, 0, 30, HTTP_TIMED_OUT, 0},
-        {"/stuck", 0, 30, 0, HTTP_TIMED_OUT, 200}, {"/stuck", 0, 0, 30, HTTP_TIMED_OUT, 200},
+        {"/mute", 30, 0, 0, HTTP_FIRST_BYTE_TIMED_OUT, 0},    {"/mute", 0, 0, 30, HTTP_TIMED_OUT, 0},
+        {"/stuck", 0, 30, 0, HTTP_READ_TIMED_OUT, 200}, {"/stuck", 0, 0, 30, HTTP_TIMED_OUT, 200},
         {"/loop", 0, 0, 30, HTTP_TIMED_OUT, 0}, /* over all hops together */
         {"/fine", 5000, 5000, 5000, HTTP_OK, 200},
     };

@@ -26,7 +26,7 @@ static void an_address_is_judged_where_it_is_dialled(void **state)
     t->env.denies_dialling = true;
     http_fetch_begin(t, "GET", "/", &fetch);
     http_fetch_head(t, fetch);
-    assert_int_equal(http_exchange_error(fetch->exchange), HTTP_DENIED);
+    assert_int_equal(http_exchange_error(fetch->exchange), HTTP_DENIED_ADDRESS);
     assert_true(t->env.dialled > 0);
     http_test_turn(t, TURNS_NS);
     assert_int_equal(http_peer_connections(t->peer), 0);
@@ -54,10 +54,10 @@ static void names_that_lead_nowhere(void **state)
     assert_int_equal(names_set_servers(t->env.names, fake_dns_address(dns)), 0);
     t->env.options.connect_timeout_ns = 100 * (uint64_t)WAIT_NS;
     assert_int_equal(resolve_and_fail(t, "http://none.test/"), HTTP_NO_NAME);
-    assert_int_equal(resolve_and_fail(t, "http://silent.test/"), HTTP_TIMED_OUT);
+    assert_int_equal(resolve_and_fail(t, "http://silent.test/"), HTTP_NAME_TIMED_OUT);
     t->env.denied_host = "192.0.2.1";
     unsigned dialled = t->env.dialled;
-    assert_int_equal(resolve_and_fail(t, "http://one.test/"), HTTP_DENIED);
+    assert_int_equal(resolve_and_fail(t, "http://one.test/"), HTTP_DENIED_ADDRESS);
     assert_int_equal(t->env.dialled, dialled + 1); /* judged once resolved, and never tried */
     assert_string_equal(t->env.host, "one.test");
     struct http_fetch *fetch = NULL; /* closed while it is being resolved */
@@ -224,7 +224,7 @@ static void long_urls(void **state)
                                    .header_count = 1};
     assert_int_equal(http_fetch_start(t, &request, &fetch), HTTP_BAD_URL);
     request.url.len = 70000;
-    assert_int_equal(http_fetch_start(t, &request, &fetch), HTTP_BAD_URL);
+    assert_int_equal(http_fetch_start(t, &request, &fetch), HTTP_URL_TOO_LONG);
     http_test_end(t);
 }
 

@@ -11,6 +11,12 @@ enum { HYTHE_STEP_DONE = 0, HYTHE_STEP_WAIT = 1, HYTHE_STEP_TRAP = 2, HYTHE_STEP
 
 enum { HYTHE_END_OK = 0, HYTHE_END_POOL_FULL = 1, HYTHE_END_FAILED = 2 };
 
+struct component_func;
+struct component_interface;
+struct component_resource;
+union component_value;
+
+struct hythe_component;
 struct hythe_linked;
 struct hythe_entry;
 
@@ -59,5 +65,51 @@ wasmtime_call_future_t *hythe_linked_run(wasmtime_context_t *context,
                                          const struct hythe_entry *first,
                                          const struct hythe_entry *second,
                                          struct hythe_run *ret_run);
+
+/* -- components ------------------------------------------------------------------------------- */
+
+enum hythe_precompiled { HYTHE_PRECOMPILED_NONE, HYTHE_PRECOMPILED_MODULE, HYTHE_PRECOMPILED_COMPONENT };
+
+enum hythe_component_call { HYTHE_CALL_NOTHING, HYTHE_CALL_HANDLE, HYTHE_CALL_RUN };
+
+/* How a component's host functions are called. Answers are HYTHE_STEP_DONE, _WAIT and _TRAP. */
+struct hythe_component_steps {
+    int32_t (*step)(const struct component_func *row, void *data, const union component_value *args,
+                    union component_value *results, bool is_begin);
+    int32_t (*drop)(const struct component_resource *row, void *data, uint32_t rep);
+};
+
+struct hythe_offer {
+    const char *name; /* as the component imports it */
+    const struct component_interface *interface;
+};
+
+struct hythe_component_run {
+    int32_t end;
+    wasmtime_error_t *error; /* owned, when end is not HYTHE_END_OK */
+    bool has_failed;         /* `run` answered with an error */
+    bool is_instantiated;
+    void *instance; /* owned; hythe_component_run_done */
+};
+
+typedef void hythe_visit_fn(void *env, bool is_export, const char *name, size_t name_len,
+                            const char *inner, size_t inner_len);
+
+int32_t hythe_precompiled_kind(const char *path);
+wasmtime_error_t *hythe_component_scan(const uint8_t *data, size_t len, hythe_visit_fn *visit,
+                                       void *env);
+void hythe_component_visit(const wasm_engine_t *engine, const wasmtime_component_t *component,
+                           hythe_visit_fn *visit, void *env);
+wasmtime_error_t *hythe_component_link(const wasm_engine_t *engine,
+                                       const wasmtime_component_t *component,
+                                       const struct hythe_offer *offers, size_t noffers,
+                                       const struct hythe_component_steps *steps, bool stub_unknown,
+                                       struct hythe_component **ret_component);
+void hythe_component_delete(struct hythe_component *component);
+wasmtime_call_future_t *hythe_component_run(wasmtime_context_t *context,
+                                            const struct hythe_component *component, int32_t what,
+                                            uint32_t request, uint32_t response,
+                                            struct hythe_component_run *ret_run);
+void hythe_component_run_done(struct hythe_component_run *run);
 
 #endif

@@ -164,16 +164,17 @@ static int32_t fail_not_allowed(struct call *call, struct ehttp_session *session
 static int32_t fail_http(struct call *call, struct ehttp_session *session, enum http_error error,
                          struct span url)
 {
-    switch (error) {
+    enum http_error kind = http_error_kind(error); /* the guests know no more */
+    switch (kind) {
     case HTTP_DENIED:
         return fail_not_allowed(call, session, url);
     case HTTP_BAD_URL:
-        return fail_with(call, session, CODE_PARTS, http_error_text(error));
+        return fail_with(call, session, CODE_PARTS, http_error_text(kind));
     case HTTP_BAD_METHOD:
     case HTTP_BAD_HEADER:
         return fail_parts(call, session);
     default:
-        return fail_with(call, session, CODE_REQUEST, http_error_text(error));
+        return fail_with(call, session, CODE_REQUEST, http_error_text(kind));
     }
 }
 

@@ -130,7 +130,7 @@ int32_t ehttp_response_wait(struct ehttp_response *response)
 
 int32_t ehttp_code_from(enum http_error error)
 {
-    switch (error) {
+    switch (http_error_kind(error)) {
     case HTTP_OK:
         return EHTTP_SUCCESS;
     case HTTP_BAD_URL:

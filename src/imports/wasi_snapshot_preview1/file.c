@@ -2,12 +2,11 @@
  * fd_datasync, fd_readdir. */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "base/container.h"
 #include "guest/dir.h"
 #include "guest/file.h"
+#include "guest/filestat.h"
 #include "imports/wasi_snapshot_preview1/filestat.h"
 #include "imports/wasi_snapshot_preview1/preview1.h"
 
@@ -26,19 +25,12 @@ int call_file(const struct call *call, struct guest_file **ret_file)
 
 static int32_t fd_advise(struct call *call)
 {
-    static const int advices[] = {POSIX_FADV_NORMAL,   POSIX_FADV_SEQUENTIAL, POSIX_FADV_RANDOM,
-                                  POSIX_FADV_WILLNEED, POSIX_FADV_DONTNEED,   POSIX_FADV_NOREUSE};
     struct guest_file *f = NULL;
-    uint32_t advice = call_u32(call, 3);
     int r = call_file(call, &f);
-    if (r < 0) {
-        return wasi_errno_from(r);
+    if (r == 0) {
+        r = guest_file_advise(f, call_u64(call, 1), call_u64(call, 2), call_u32(call, 3));
     }
-    if (advice >= ARRAY_COUNT(advices)) {
-        return WASI_EINVAL;
-    }
-    return wasi_errno_from(
-        guest_file_advise(f, call_u64(call, 1), call_u64(call, 2), advices[advice]));
+    return wasi_errno_from(r);
 }
 
 static int32_t fd_allocate(struct call *call)
@@ -57,10 +49,7 @@ static int32_t fd_sync(struct call *call)
     if (d == NULL) {
         return WASI_EBADF;
     }
-    if (d->kind == DESCRIPTOR_STREAM) {
-        return WASI_EINVAL; /* as a pipe */
-    }
-    return wasi_errno_from(fsync(d->fd) < 0 ? -errno : 0);
+    return wasi_errno_from(guest_sync(d, /* only_data */ false));
 }
 
 static int32_t fd_datasync(struct call *call)
@@ -69,10 +58,7 @@ static int32_t fd_datasync(struct call *call)
     if (d == NULL) {
         return WASI_EBADF;
     }
-    if (d->kind == DESCRIPTOR_STREAM) {
-        return WASI_EINVAL; /* as a pipe */
-    }
-    return wasi_errno_from(fdatasync(d->fd) < 0 ? -errno : 0);
+    return wasi_errno_from(guest_sync(d, /* only_data */ true));
 }
 
 static int32_t fd_filestat_get(struct call *call)
@@ -105,13 +91,6 @@ static int32_t fd_filestat_set_size(struct call *call)
     return wasi_errno_from(r == -ESPIPE ? -EINVAL : r); /* ftruncate's word for it */
 }
 
-static bool is_read_only(struct descriptor *d)
-{
-    const struct guest_dir *dir = guest_dir_of(d);
-    const struct guest_file *file = guest_file_of(d);
-    return (dir != NULL && dir->read_only) || (file != NULL && file->read_only);
-}
-
 static int32_t fd_filestat_set_times(struct call *call)
 {
     struct descriptor *d = call_descriptor(call, 0);
@@ -120,16 +99,7 @@ static int32_t fd_filestat_set_times(struct call *call)
     }
     struct timespec times[2];
     int r = filestat_times(call_u64(call, 1), call_u64(call, 2), call_u32(call, 3), times);
-    if (r < 0) {
-        return wasi_errno_from(r);
-    }
-    if (d->kind == DESCRIPTOR_SOCKET || d->kind == DESCRIPTOR_STREAM) {
-        return WASI_EINVAL;
-    }
-    if (is_read_only(d)) {
-        return WASI_EROFS;
-    }
-    return wasi_errno_from(futimens(d->fd, times) < 0 ? -errno : 0);
+    return wasi_errno_from(r < 0 ? r : guest_set_times(d, times));
 }
 
 /* -- fd_readdir ------------------------------------------------------------------------------- */

@@ -5,8 +5,11 @@
 //! `repr` of each handle in `wasmtime-c-api-impl` 48.0.8; the dependency is pinned to that
 //! version for this reason.
 
+mod component;
 mod linked;
+mod slots;
 mod toml;
+mod wasi;
 
 pub use wasmtime_c_api::*;
 

@@ -62,7 +62,7 @@ const WAITING_PARAMS: usize = 15;
 
 /// A host function has said why, and ends the guest.
 #[derive(Debug)]
-struct Ended;
+pub struct Ended;
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,7 +86,7 @@ enum Stepped {
 }
 
 /// Lets a future leave this module as `Send`.
-struct OneThread<F>(F);
+pub struct OneThread<F>(pub F);
 
 // SAFETY: a store, its fiber and what its host functions use belong to one thread at a time;
 // Wasmtime's own bound is for hosts that move a store between threads.

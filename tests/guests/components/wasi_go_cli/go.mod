@@ -1,0 +1,3 @@
+module wasi_go_cli
+
+go 1.21

@@ -1,0 +1,3 @@
+;; Made for wasi:tls.
+(component
+  (import "wasi:tls/types@0.2.0-draft" (instance (export "client-handshake" (func)))))
