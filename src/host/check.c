@@ -5,35 +5,45 @@
 #include <string.h>
 
 #include "engine/module.h"
+#include "host/check_layout.h"
 #include "host/check_words.h"
+#include "imports/component.h"
 #include "imports/registry.h"
 
 enum {
-    LABEL_WIDTH = 12,
-    TITLE_WIDTH = 24,
-    LINE_WIDTH = 96,
     PAGES_PER_MIB = 16,
     EXIT_UNRUNNABLE = 126,
 };
 
-int check_describe(const struct module *module, struct dialect_report *ret_report)
+/* Is an interface known, or a function or resource in one? */
+static bool component_offers(const struct module_import *import)
 {
+    const struct component_interface *interface = component_interface_find(import->module);
+    return interface != NULL &&
+           (import->kind == EXTERN_INTERFACE || component_interface_has(interface, import->name));
+}
+
+static int describe(const struct module *module, bool is_scanned, struct dialect_report *ret_report)
+{
+    bool is_component = module_is_component(module);
     struct dialect_input input = {
         .imports = module_import_count(module) > 0 ? module_import(module, 0) : NULL,
         .import_count = module_import_count(module),
         .exports = module_export_count(module) > 0 ? module_export(module, 0) : NULL,
         .export_count = module_export_count(module),
-        .offers = imports_offer,
+        .offers = is_component ? component_offers : imports_offer,
+        .is_component = is_component,
+        .is_scanned = is_scanned,
     };
     return dialect_describe(&input, ret_report);
 }
 
-/* -- text ------------------------------------------------------------------------------------- */
-
-static void write_label(FILE *out, const char *label)
+int check_describe(const struct module *module, struct dialect_report *ret_report)
 {
-    (void)fprintf(out, "  %-*s", LABEL_WIDTH, label);
+    return describe(module, /* is_scanned */ false, ret_report);
 }
+
+/* -- text ------------------------------------------------------------------------------------- */
 
 static void write_dialects(FILE *out, const struct dialect_report *report)
 {
@@ -56,50 +66,9 @@ static void write_http(FILE *out, const struct dialect_report *report)
     }
 }
 
-/* Columns filled with words: a word that does not fit begins the next line. */
-struct columns {
-    FILE *out;
-    int indent;
-    int at;
-};
-
-/* Begin the next word of `len` bytes behind the separator `between`. */
-static void begin_word(struct columns *columns, const char *between, int len)
-{
-    bool is_first = columns->at == columns->indent;
-    int gap = (int)strlen(between);
-    if (!is_first && columns->at + gap + 1 + len > LINE_WIDTH) {
-        (void)fprintf(columns->out, "%s\n%*s", between, columns->indent, "");
-        columns->at = columns->indent;
-    } else if (!is_first) {
-        (void)fprintf(columns->out, "%s ", between);
-        columns->at += gap + 1;
-    }
-    columns->at += len;
-}
-
-static int shown_len(const char *name)
-{
-    return (int)strnlen(name, LINE_WIDTH);
-}
-
-/* Write a sentence whose first line is already indented. */
-static void write_wrapped(FILE *out, const char *text, int indent)
-{
-    struct columns columns = {out, indent, indent};
-    while (*text != '\0') {
-        int len = (int)strcspn(text, " ");
-        begin_word(&columns, "", len);
-        (void)fprintf(out, "%.*s", len, text);
-        text += len;
-        text += strspn(text, " ");
-    }
-    (void)fputc('\n', out);
-}
-
 static void write_functions(FILE *out, const struct dialect_report *report)
 {
-    struct columns columns = {out, 2 + LABEL_WIDTH, 2 + LABEL_WIDTH};
+    struct columns columns = columns_at_label(out);
     write_label(out, "functions");
     for (uint32_t i = 0; i < report->function_count; i++) {
         begin_word(&columns, ",", shown_len(report->functions[i]->name));
@@ -156,14 +125,13 @@ static void write_memory(FILE *out, const struct dialect_report *report)
 static void write_group(FILE *out, const struct dialect_report *report, enum dialect_source source)
 {
     const struct dialect_group *group = &report->groups[source];
-    int indent = 4 + TITLE_WIDTH + 6;
-    struct columns columns = {out, indent, indent};
+    struct columns columns = columns_at_title(out);
     const char *module = "wasi_snapshot_preview1";
     (void)fprintf(out, "    %-*s%4u  ", TITLE_WIDTH, dialect_source_words(source)->title,
                   group->count);
     for (uint32_t i = 0; i < group->count; i++) {
         const struct module_import *import = group->imports[i];
-        bool is_missing = !report->offers(import);
+        bool is_missing = dialect_lacks(report, import);
         if (strcmp(module, import->module) != 0) {
             module = import->module;
             begin_word(&columns, "", shown_len(module) + 1);
@@ -205,17 +173,19 @@ static void write_grants(FILE *out, const struct dialect_report *report)
     }
 }
 
+const struct dialect_start check_any_start = {.way = START_ANY};
+
 bool check_is_runnable(const struct dialect_report *report)
 {
-    enum dialect_problem problem = dialect_problem(report, /* invoke */ NULL);
+    enum dialect_problem problem = dialect_problem(report, &check_any_start);
     return problem == PROBLEM_NONE || problem == PROBLEM_NO_START;
 }
 
-static int write_cause(FILE *out, const struct dialect_report *report)
+static int write_cause(FILE *out, const struct dialect_report *report, const char *path)
 {
     struct buffer words;
     buffer_init(&words, CHECK_TEXT_MAX);
-    int r = check_explain_unrunnable(report, /* invoke */ NULL, &words);
+    int r = check_explain_unrunnable(report, path, &check_any_start, &words);
     const char *text = r == 0 ? buffer_text(&words) : NULL;
     if (text != NULL) {
         write_label(out, "cannot run");
@@ -225,23 +195,34 @@ static int write_cause(FILE *out, const struct dialect_report *report)
     return text != NULL ? 0 : -ENOMEM;
 }
 
+static void write_commands(FILE *out, const struct dialect_report *report, const char *path)
+{
+    struct dialect_start starts[CHECK_STARTS_MAX];
+    unsigned count = check_starts(report, starts);
+    for (unsigned i = 0; i < count; i++) {
+        write_label(out, i == 0 ? "run it with" : "or with");
+        write_command(out, report, path, &starts[i]);
+        (void)fputc('\n', out);
+    }
+}
+
 static int write_report(FILE *out, const struct dialect_report *report, const char *path)
 {
     (void)fprintf(out, "%s\n", path);
     write_dialects(out, report);
-    if (report->form != MODULE_COMPONENT) {
+    if (report->form == MODULE_COMPONENT) {
+        write_component(out, report);
+    } else {
         write_kind(out, report);
         write_memory(out, report);
         write_imports(out, report);
         write_http(out, report);
     }
     if (!check_is_runnable(report)) {
-        return write_cause(out, report);
+        return write_cause(out, report, path);
     }
     write_grants(out, report);
-    write_label(out, "run it with");
-    write_command(out, report, path);
-    (void)fputc('\n', out);
+    write_commands(out, report, path);
     return 0;
 }
 
@@ -259,38 +240,97 @@ int check_text(const struct dialect_report *report, const char *path, struct buf
 
 /* -- diagnosis -------------------------------------------------------------------------------- */
 
-int check_explain_unrunnable(const struct dialect_report *report, const char *invoke,
-                             struct buffer *out)
+int check_explain_unrunnable(const struct dialect_report *report, const char *path,
+                             const struct dialect_start *start, struct buffer *out)
 {
     struct memory_stream stream;
     int r = memory_stream_open(&stream);
     if (r < 0) {
         return r;
     }
-    write_problem(stream.out, report, invoke);
+    write_problem(stream.out, report, path, start);
     return memory_stream_close(&stream, out);
 }
 
-int check_runnable(const char *path, const struct module *module, const char *invoke,
+/* Say why, as the error of a start. */
+static int refuse(const char *path, const struct dialect_report *report,
+                  const struct dialect_start *start, struct error *err)
+{
+    struct buffer words;
+    buffer_init(&words, CHECK_TEXT_MAX);
+    int r = check_explain_unrunnable(report, path, start, &words);
+    const char *text = r == 0 ? buffer_text(&words) : NULL;
+    r = error_set(err, -ENOEXEC, "%s: %s", path, text != NULL ? text : "it cannot run");
+    (void)error_set_exit(err, EXIT_UNRUNNABLE);
+    buffer_done(&words);
+    return r;
+}
+
+int check_runnable(const char *path, const struct module *module, const struct dialect_start *start,
                    struct error *err)
 {
     struct dialect_report report;
-    struct buffer words;
-    if (module_is_component(module)) {
-        return 0;
-    }
     int r = check_describe(module, &report);
     if (r < 0) {
         return error_set_errno(err, r, "%s: looking at its imports", path);
     }
-    if (dialect_problem(&report, invoke) != PROBLEM_NONE) {
-        buffer_init(&words, CHECK_TEXT_MAX);
-        r = check_explain_unrunnable(&report, invoke, &words);
-        const char *text = r == 0 ? buffer_text(&words) : NULL;
-        r = error_set(err, -ENOEXEC, "%s: %s", path, text != NULL ? text : "it cannot run");
-        (void)error_set_exit(err, EXIT_UNRUNNABLE);
-        buffer_done(&words);
+    if (dialect_problem(&report, start) != PROBLEM_NONE) {
+        r = refuse(path, &report, start, err);
     }
     dialect_report_done(&report);
     return r;
+}
+
+int check_explain_link(struct error *err)
+{
+    struct memory_stream stream;
+    struct buffer words;
+    int code = err != NULL ? err->code : -ENOTSUP;
+    if (err == NULL || memory_stream_open(&stream) < 0) {
+        return code;
+    }
+    write_types_problem(stream.out, err->text);
+    buffer_init(&words, CHECK_TEXT_MAX);
+    int r = memory_stream_close(&stream, &words);
+    const char *text = r == 0 ? buffer_text(&words) : NULL;
+    if (text != NULL) {
+        (void)error_set(err, code, "%s", text);
+    }
+    buffer_done(&words);
+    return error_set_exit(err, EXIT_UNRUNNABLE);
+}
+
+int check_scan(struct span bytes, struct module **ret_module, struct dialect_report *ret_report)
+{
+    struct module *module = NULL;
+    struct dialect_report report;
+    int r = module_scan(bytes, &module, /* err */ NULL);
+    if (r < 0) {
+        return r;
+    }
+    r = describe(module, /* is_scanned */ true, &report);
+    if (r == 0 && (!dialect_explains_refusal(&report) || check_is_runnable(&report))) {
+        dialect_report_done(&report);
+        r = -ENOENT;
+    }
+    if (r < 0) {
+        module_unref(module);
+        return r;
+    }
+    *ret_module = module;
+    *ret_report = report;
+    return 0;
+}
+
+bool check_explain_refusal(const char *path, struct span bytes, struct error *err)
+{
+    struct module *module = NULL;
+    struct dialect_report report;
+    if (check_scan(bytes, &module, &report) < 0) {
+        return false;
+    }
+    (void)refuse(path, &report, &check_any_start, err);
+    dialect_report_done(&report);
+    module_unref(module);
+    return true;
 }

@@ -1,12 +1,10 @@
-/* hythe_check. See hythe/check.h.
- *
- * A component cannot be compiled by the core engine; it is told by its bytes, so that check can
- * still say what it is. */
+/* hythe_check. See hythe/check.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/engine.h"
+#include "engine/linked.h"
 #include "host/check.h"
 #include "host/config.h"
 #include "host/error.h"
@@ -17,41 +15,63 @@
 struct checked {
     struct engine *engine;     /* owned */
     struct load_result loaded; /* its module is owned */
+    struct error refusal;
     struct dialect_report report;
 };
 
-/* Describe the file if it is a component. False when not, or when it cannot be read, which loading
- * it then explains. */
-static bool describe_component(const char *path, struct dialect_report *ret_report)
+/* Describe a component that the engine does not compile, if it tells itself why not. */
+static int scan_and_describe(const char *path, struct checked *checked)
 {
     struct span bytes;
-    if (load_read_file(path, &bytes, /* err */ NULL) < 0) {
-        return false;
+    int r = load_read_file(path, &bytes, /* err */ NULL);
+    if (r < 0) {
+        return r;
     }
-    bool is_component = module_form_of(bytes) == MODULE_COMPONENT;
-    if (is_component) {
-        dialect_describe_component(bytes, ret_report);
-    }
+    r = check_scan(bytes, &checked->loaded.module, &checked->report);
     load_free_file(bytes);
-    return is_component;
+    return r;
+}
+
+/* A component's imports may have hythe's names and other types, which linking tells. */
+static int check_link(struct checked *checked)
+{
+    struct load_links links;
+    struct linked *linked = NULL;
+    struct module *module = checked->loaded.module;
+    if (!module_is_component(module) || checked->report.missing_count > 0) {
+        return 0;
+    }
+    int r = load_links(module, &links);
+    if (r < 0) {
+        return r;
+    }
+    r = linked_new_component(module, links.offers, links.offer_count, /* stub_unknown */ false,
+                             &linked, &checked->refusal);
+    if (r == -ENOTSUP) {
+        checked->report.refusal = checked->refusal.text;
+        r = 0;
+    }
+    linked_free(linked);
+    load_links_done(&links);
+    return r;
 }
 
 static int load_and_describe(const char *path, struct checked *checked, struct error *err)
 {
     const struct hythe_guest_config config = {0};
     const struct engine_options options = {.fuel = false};
-    if (describe_component(path, &checked->report)) {
-        return 0;
-    }
     int r = engine_new(&options, &checked->engine, err);
     if (r < 0) {
         return r;
     }
     r = load_module(checked->engine, path, &config, &checked->loaded, err);
     if (r < 0) {
-        return r;
+        return scan_and_describe(path, checked) == 0 ? 0 : r;
     }
     r = check_describe(checked->loaded.module, &checked->report);
+    if (r == 0) {
+        r = check_link(checked);
+    }
     return r < 0 ? error_set_errno(err, r, "%s: looking at its imports", path) : 0;
 }
 

@@ -32,17 +32,6 @@ static void append(struct json *json, cJSON *array, cJSON *item)
     }
 }
 
-static cJSON *dialects(struct json *json, const struct dialect_report *report)
-{
-    const char *names[DIALECT_KEYS_MAX];
-    unsigned count = dialect_names(report, /* as_keys */ true, names);
-    cJSON *array = cJSON_CreateArray();
-    for (unsigned i = 0; array != NULL && i < count; i++) {
-        append(json, array, cJSON_CreateString(names[i]));
-    }
-    return array;
-}
-
 static cJSON *import(struct json *json, const struct module_import *row, bool is_offered)
 {
     cJSON *object = cJSON_CreateObject();
@@ -56,6 +45,32 @@ static cJSON *import(struct json *json, const struct module_import *row, bool is
     return object;
 }
 
+/* An interface of a component: its functions, and those that hythe lacks. */
+static cJSON *interface(struct json *json, const struct dialect_report *report,
+                        const struct module_import *row)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON *all = cJSON_CreateArray();
+    cJSON *missing = cJSON_CreateArray();
+    struct dialect_inner inner = dialect_inner_of(report, row);
+    for (uint32_t i = 0; all != NULL && missing != NULL && i < inner.count; i++) {
+        append(json, all, cJSON_CreateString(inner.items[i].name));
+        if (!report->input.offers(&inner.items[i])) {
+            append(json, missing, cJSON_CreateString(inner.items[i].name));
+        }
+    }
+    if (object == NULL) {
+        cJSON_Delete(all);
+        cJSON_Delete(missing);
+        return NULL;
+    }
+    put(json, object, "module", cJSON_CreateString(row->module));
+    put(json, object, "functions", all);
+    put(json, object, "missing", missing);
+    put(json, object, "offered", cJSON_CreateBool(!dialect_lacks(report, row)));
+    return object;
+}
+
 static cJSON *group(struct json *json, const struct dialect_report *report,
                     enum dialect_source source)
 {
@@ -63,7 +78,10 @@ static cJSON *group(struct json *json, const struct dialect_report *report,
     cJSON *object = cJSON_CreateObject();
     cJSON *imports = cJSON_CreateArray();
     for (uint32_t i = 0; imports != NULL && i < group->count; i++) {
-        append(json, imports, import(json, group->imports[i], report->offers(group->imports[i])));
+        const struct module_import *row = group->imports[i];
+        append(json, imports,
+               report->form == MODULE_COMPONENT ? interface(json, report, row)
+                                                : import(json, row, !dialect_lacks(report, row)));
     }
     if (object != NULL) {
         put(json, object, "source", cJSON_CreateString(dialect_source_words(source)->key));
@@ -135,8 +153,9 @@ static cJSON *grants(struct json *json, const struct dialect_report *report)
     return array;
 }
 
-/* What a writer of sentences writes, as a JSON string. */
-static cJSON *sentence(const struct dialect_report *report, const char *path)
+/* The command for a start, or the cause why there is none, as a JSON string. */
+static cJSON *sentence(const struct dialect_report *report, const char *path,
+                       const struct dialect_start *start)
 {
     struct memory_stream stream;
     struct buffer text;
@@ -144,10 +163,10 @@ static cJSON *sentence(const struct dialect_report *report, const char *path)
     if (memory_stream_open(&stream) < 0) {
         return NULL;
     }
-    if (path != NULL) {
-        write_command(stream.out, report, path);
+    if (start != NULL) {
+        write_command(stream.out, report, path, start);
     } else {
-        write_problem(stream.out, report, /* invoke */ NULL);
+        write_problem(stream.out, report, path, &check_any_start);
     }
     buffer_init(&text, CHECK_TEXT_MAX);
     if (memory_stream_close(&stream, &text) == 0) {
@@ -158,33 +177,80 @@ static cJSON *sentence(const struct dialect_report *report, const char *path)
     return item;
 }
 
+static cJSON *commands(struct json *json, const struct dialect_report *report, const char *path)
+{
+    struct dialect_start starts[CHECK_STARTS_MAX];
+    unsigned count = check_starts(report, starts);
+    cJSON *array = cJSON_CreateArray();
+    for (unsigned i = 0; array != NULL && i < count; i++) {
+        append(json, array, sentence(report, path, &starts[i]));
+    }
+    return array;
+}
+
+static cJSON *names(struct json *json, const char *const *items, unsigned count)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (unsigned i = 0; array != NULL && i < count; i++) {
+        append(json, array, cJSON_CreateString(items[i]));
+    }
+    return array;
+}
+
+static void fill_core(struct json *json, cJSON *root, const struct dialect_report *report)
+{
+    const struct dialect_http_abi *abi = dialect_http_abi(report);
+    put(json, root, "functions", functions(json, report));
+    put(json, root, "role", cJSON_CreateString(role_key(report->role)));
+    put(json, root, "memory", memory(json, report->memory));
+    if (abi != NULL) {
+        put(json, root, "http_abi", cJSON_CreateString(abi->key));
+        put(json, root, "http_releases", cJSON_CreateString(abi->releases));
+    }
+}
+
+static void fill_component(struct json *json, cJSON *root, const struct dialect_report *report)
+{
+    const char *releases[DIALECT_RELEASES_MAX];
+    const char *abilities[CHECK_ABILITIES_MAX];
+    unsigned release_count = dialect_releases(report, releases);
+    unsigned ability_count = ability_names(report->abilities, /* as_keys */ true, abilities);
+    cJSON *exports = cJSON_CreateArray();
+    for (uint32_t i = 0; exports != NULL && i < report->function_count; i++) {
+        append(json, exports, cJSON_CreateString(report->functions[i]->name));
+    }
+    put(json, root, "releases", names(json, releases, release_count));
+    put(json, root, "exports", exports);
+    put(json, root, "abilities", names(json, abilities, ability_count));
+}
+
 static void fill(struct json *json, cJSON *root, const struct dialect_report *report,
                  const char *path)
 {
+    const char *keys[DIALECT_KEYS_MAX];
     bool is_runnable = check_is_runnable(report);
-    bool is_core = report->form != MODULE_COMPONENT;
-    const struct dialect_http_abi *abi = dialect_http_abi(report);
+    bool is_component = report->form == MODULE_COMPONENT;
+    unsigned key_count = dialect_names(report, /* as_keys */ true, keys);
     put(json, root, "module", cJSON_CreateString(path));
-    put(json, root, "form", cJSON_CreateString(is_core ? "core" : "component"));
+    put(json, root, "form", cJSON_CreateString(is_component ? "component" : "core"));
     put(json, root, "runnable", cJSON_CreateBool(is_runnable));
-    put(json, root, "dialects", dialects(json, report));
-    if (is_core) {
-        put(json, root, "entry", cJSON_CreateString(entry_key(report->entry)));
-        put(json, root, "functions", functions(json, report));
-        put(json, root, "role", cJSON_CreateString(role_key(report->role)));
-        put(json, root, "memory", memory(json, report->memory));
-        put(json, root, "imports", groups(json, report));
-        put(json, root, "missing", cJSON_CreateNumber(report->missing_count));
-        if (abi != NULL) {
-            put(json, root, "http_abi", cJSON_CreateString(abi->key));
-            put(json, root, "http_releases", cJSON_CreateString(abi->releases));
-        }
-        put(json, root, "grants", grants(json, report));
-    }
-    if (is_runnable) {
-        put(json, root, "command", sentence(report, path));
+    put(json, root, "dialects", names(json, keys, key_count));
+    put(json, root, "entry", cJSON_CreateString(entry_key(report->entry)));
+    if (is_component) {
+        fill_component(json, root, report);
     } else {
-        put(json, root, "cause", sentence(report, /* path */ NULL));
+        fill_core(json, root, report);
+    }
+    put(json, root, "imports", groups(json, report));
+    put(json, root, "missing", cJSON_CreateNumber(report->missing_count));
+    put(json, root, "grants", grants(json, report));
+    if (is_runnable) {
+        struct dialect_start starts[CHECK_STARTS_MAX];
+        (void)check_starts(report, starts); /* one at least */
+        put(json, root, "command", sentence(report, path, &starts[0]));
+        put(json, root, "commands", commands(json, report, path));
+    } else {
+        put(json, root, "cause", sentence(report, path, /* start */ NULL));
     }
 }
 

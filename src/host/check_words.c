@@ -7,11 +7,7 @@
 
 #include "base/container.h"
 
-enum {
-    NAME_SHOWN_MAX = 60,     /* bytes of a name that are shown */
-    IMPORTS_SHOWN_MAX = 4,   /* examples of missing imports */
-    FUNCTIONS_SHOWN_MAX = 8, /* exported functions that are named */
-};
+enum { NAME_SHOWN_MAX = 60 /* bytes of a name that are shown */ };
 
 int memory_stream_open(struct memory_stream *stream)
 {
@@ -63,8 +59,7 @@ static void write_types(FILE *out, const char *letters)
     }
 }
 
-/* Write a name, with the type for a function that exists with another one. */
-static void write_function(FILE *out, const struct module_import *import, bool with_type)
+void write_function(FILE *out, const struct module_import *import, bool with_type)
 {
     write_name(out, import->name);
     if (with_type && import->kind == EXTERN_FUNC) {
@@ -100,39 +95,13 @@ static unsigned wasmedge_names(unsigned forms, bool as_keys, const char **ret_na
     return count;
 }
 
-static unsigned component_names(unsigned bits, bool as_keys, const char **ret_names)
-{
-    static const struct {
-        unsigned bit;
-        const char *key;
-        const char *title;
-    } rows[] = {
-        {COMPONENT_HTTP_HANDLER, "wasi-http-0.2", "component, wasi:http 0.2 server"},
-        {COMPONENT_HTTP_P3, "wasi-http-0.3", "component, wasi:http 0.3 server"},
-        {COMPONENT_COMMAND, "wasi-cli", "component, command"},
-        {COMPONENT_SPIN, "spin-component", "component for Spin"},
-        {COMPONENT_WASMCLOUD, "wasmcloud-component", "component for wasmCloud"},
-    };
-    unsigned count = 0;
-    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        if ((bits & rows[i].bit) != 0) {
-            ret_names[count] = as_keys ? rows[i].key : rows[i].title;
-            count++;
-        }
-    }
-    if (count == 0) {
-        ret_names[0] = "component";
-        count = 1;
-    }
-    return count;
-}
-
 unsigned dialect_names(const struct dialect_report *report, bool as_keys,
                        const char *ret_names[DIALECT_KEYS_MAX])
 {
     unsigned count = 0;
     if (report->form == MODULE_COMPONENT) {
-        return component_names(report->component, as_keys, ret_names);
+        ret_names[count] = "component";
+        count++;
     }
     if (report->role == ROLE_SERVER_LISTENER) {
         ret_names[count] = as_keys ? "preopened-listener" : "preopened listener";
@@ -182,9 +151,15 @@ const char *role_key(enum dialect_role role)
 const char *entry_key(enum dialect_entry entry)
 {
     static const char *const keys[] = {
-        [ENTRY_COMMAND] = "command", [ENTRY_START_TYPE] = "command-of-wrong-type",
-        [ENTRY_REACTOR] = "reactor", [ENTRY_FUNCTIONS] = "functions",
+        [ENTRY_COMMAND] = "command",
+        [ENTRY_START_TYPE] = "command-of-wrong-type",
+        [ENTRY_REACTOR] = "reactor",
+        [ENTRY_FUNCTIONS] = "functions",
         [ENTRY_NONE] = "none",
+        [ENTRY_HANDLER] = "http-handler",
+        [ENTRY_HANDLER_AND_COMMAND] = "http-handler-and-command",
+        [ENTRY_FOREIGN] = "foreign",
+        [ENTRY_LIBRARY] = "library",
     };
     return keys[entry];
 }
@@ -222,11 +197,31 @@ static const struct module_export *example_function(const struct dialect_report 
     return report->functions[0];
 }
 
-void write_command(FILE *out, const struct dialect_report *report, const char *path)
+unsigned check_starts(const struct dialect_report *report,
+                      struct dialect_start ret_starts[CHECK_STARTS_MAX])
 {
-    bool is_library = report->entry != ENTRY_COMMAND && report->function_count > 0;
-    const struct module_export *function = is_library ? example_function(report) : NULL;
-    (void)fputs("hythe run ", out);
+    unsigned count = 0;
+    bool serves = report->entry == ENTRY_HANDLER || report->entry == ENTRY_HANDLER_AND_COMMAND;
+    if (serves) {
+        ret_starts[count++] = (struct dialect_start){.way = START_SERVE};
+    }
+    if (report->entry != ENTRY_HANDLER) {
+        ret_starts[count++] = (struct dialect_start){.way = START_RUN};
+    }
+    return count;
+}
+
+static bool is_invoked(const struct dialect_report *report)
+{
+    return report->form != MODULE_COMPONENT && report->entry != ENTRY_COMMAND &&
+           report->function_count > 0;
+}
+
+void write_command(FILE *out, const struct dialect_report *report, const char *path,
+                   const struct dialect_start *start)
+{
+    const struct module_export *function = is_invoked(report) ? example_function(report) : NULL;
+    (void)fputs(start->way == START_SERVE ? "hythe serve " : "hythe run ", out);
     for (uint32_t i = 0; i < report->grant_count; i++) {
         const struct dialect_grant *grant = &report->grants[i];
         if (grant->is_needed) {
@@ -244,126 +239,5 @@ void write_command(FILE *out, const struct dialect_report *report, const char *p
     write_shell_word(out, path);
     for (size_t i = 0; function != NULL && function->params[i] != '\0'; i++) {
         (void)fprintf(out, " ARG%zu", i + 1);
-    }
-}
-
-/* -- problems --------------------------------------------------------------------------------- */
-
-static void write_functions(FILE *out, const struct dialect_report *report)
-{
-    for (uint32_t i = 0; i < report->function_count && i < FUNCTIONS_SHOWN_MAX; i++) {
-        (void)fputs(i > 0 ? ", " : "", out);
-        write_name(out, report->functions[i]->name);
-    }
-    if (report->function_count > FUNCTIONS_SHOWN_MAX) {
-        (void)fprintf(out, " and %u more", report->function_count - FUNCTIONS_SHOWN_MAX);
-    }
-}
-
-/* Of these the name alone would not tell what is wrong. */
-static bool is_type_telling(enum dialect_source source)
-{
-    return source == SOURCE_PREVIEW1 || source == SOURCE_PREVIEW1_SOCKETS ||
-           source == SOURCE_WASMEDGE || source == SOURCE_EXPERIMENTAL_HTTP;
-}
-
-/* Write up to IMPORTS_SHOWN_MAX of a group's missing imports: "env: a, b; fs: c and 2 more". */
-static void write_missing(FILE *out, const struct dialect_report *report,
-                          enum dialect_source source)
-{
-    const struct dialect_group *group = &report->groups[source];
-    const char *module = NULL;
-    uint32_t shown = 0;
-    for (uint32_t i = 0; i < group->count && shown < IMPORTS_SHOWN_MAX; i++) {
-        const struct module_import *import = group->imports[i];
-        if (report->offers(import)) {
-            continue;
-        }
-        if (module == NULL || strcmp(module, import->module) != 0) {
-            (void)fputs(module != NULL ? "; " : "", out);
-            write_name(out, import->module);
-            (void)fputs(": ", out);
-            module = import->module;
-        } else {
-            (void)fputs(", ", out);
-        }
-        write_function(out, import, is_type_telling(source));
-        shown++;
-    }
-    if (group->missing > shown) {
-        (void)fprintf(out, " and %u more", group->missing - shown);
-    }
-}
-
-static void write_missing_imports(FILE *out, const struct dialect_report *report)
-{
-    enum dialect_source first = dialect_first_missing(report);
-    const struct dialect_source_words *words = dialect_source_words(first);
-    /* Hosts and toolchains have a language; single functions are offered. */
-    const char *verb = first < SOURCE_DYNAMIC ? "speak" : "offer";
-    (void)fprintf(out, "%s (imports ", words->cause);
-    write_missing(out, report, first);
-    (void)fprintf(out, "), which hythe does not %s; %s", verb, words->advice);
-    for (int i = (int)first + 1; i < SOURCE_COUNT; i++) {
-        enum dialect_source source = (enum dialect_source)i;
-        if (report->groups[source].missing > 0) {
-            (void)fprintf(out, ". Besides, %s (imports ", dialect_source_words(source)->cause);
-            write_missing(out, report, source);
-            (void)fputc(')', out);
-        }
-    }
-}
-
-static void write_component(FILE *out, const struct dialect_report *report)
-{
-    bool serves = (report->component & (COMPONENT_HTTP_HANDLER | COMPONENT_HTTP_P3)) != 0;
-    bool is_command = (report->component & COMPONENT_COMMAND) != 0;
-    const char *what = serves ? " that answers HTTP requests" : is_command ? ", a command" : "";
-    const char *host = serves ? "wasmtime serve" : "wasmtime run";
-    (void)fprintf(out,
-                  "it is a component%s, and hythe does not run components yet; rebuild it as a "
-                  "core module (for Rust: --target wasm32-wasip1), or run it with %s for now",
-                  what, host);
-}
-
-void write_problem(FILE *out, const struct dialect_report *report, const char *invoke)
-{
-    switch (dialect_problem(report, invoke)) {
-    case PROBLEM_NONE:
-        return;
-    case PROBLEM_COMPONENT:
-        write_component(out, report);
-        return;
-    case PROBLEM_IMPORTS:
-        write_missing_imports(out, report);
-        return;
-    case PROBLEM_NO_MEMORY:
-        (void)fputs("it exports no memory called 'memory', which every function it imports needs; "
-                    "rebuild it so that it does (wasm-ld does it by itself; in text: (memory "
-                    "(export \"memory\") 1))",
-                    out);
-        return;
-    case PROBLEM_START_TYPE:
-        (void)fputs("its _start is no function without parameters and results, so it is no "
-                    "command; rebuild it as one (wasm32-wasip1)",
-                    out);
-        break;
-    case PROBLEM_NO_START:
-        (void)fputs("it exports no _start, so it is a library and no command", out);
-        break;
-    case PROBLEM_NO_FUNCTION:
-        (void)fputs("it exports no _start and no other function, so there is nothing to run; "
-                    "rebuild it as a command (wasm32-wasip1)",
-                    out);
-        return;
-    case PROBLEM_NO_SUCH_FUNCTION:
-        (void)fputs("it exports no function called '", out);
-        write_name(out, invoke);
-        (void)fputc('\'', out);
-        break;
-    }
-    if (report->function_count > 0) {
-        (void)fputs("; call one of its functions with --invoke: ", out);
-        write_functions(out, report);
     }
 }

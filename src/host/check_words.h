@@ -24,11 +24,38 @@ int memory_stream_close(struct memory_stream *stream, struct buffer *out);
 /* Write a name that a module chose. */
 void write_name(FILE *out, const char *name);
 
-/* Write the command that runs the module. */
-void write_command(FILE *out, const struct dialect_report *report, const char *path);
+/* Write a function, with its type if wanted. */
+void write_function(FILE *out, const struct module_import *import, bool with_type);
+
+/* For `hythe check`: any way to start it will do. */
+extern const struct dialect_start check_any_start;
+
+/* The ways in which a module that can run may be started, the first one first. Gives their number. */
+enum { CHECK_STARTS_MAX = 2 };
+unsigned check_starts(const struct dialect_report *report,
+                      struct dialect_start ret_starts[CHECK_STARTS_MAX]);
+
+/* Write the command that starts the module so. */
+void write_command(FILE *out, const struct dialect_report *report, const char *path,
+                   const struct dialect_start *start);
 
 /* Write the paragraph of check_explain_unrunnable. */
-void write_problem(FILE *out, const struct dialect_report *report, const char *invoke);
+void write_problem(FILE *out, const struct dialect_report *report, const char *path,
+                   const struct dialect_start *start);
+
+/* Write that imports have other types than hythe's, and the engine's words for it. */
+void write_types_problem(FILE *out, const char *refusal);
+
+/* Write the lines that are a component's own: releases, kind, exports, imports. */
+void write_component(FILE *out, const struct dialect_report *report);
+
+/* What a component can do, as words or as keys for machines. Gives their number. */
+enum { CHECK_ABILITIES_MAX = 8 };
+unsigned ability_names(unsigned abilities, bool as_keys,
+                       const char *ret_names[CHECK_ABILITIES_MAX]);
+
+/* The package that an import's name begins with: its length, 0 for a name without one. */
+int package_len(const char *name);
 
 /* The dialects of a report, as titles or as keys for machines. Gives their number. */
 unsigned dialect_names(const struct dialect_report *report, bool as_keys,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "host/check.h"
 #include "host/config.h"
 #include "imports/component.h"
 #include "imports/registry.h"
@@ -149,7 +150,7 @@ static int compile(struct engine *engine, const char *path, struct span bytes,
     int r = cache_load(&request, &result->module, &result->cache, err);
     if (r == -E2BIG) {
         (void)error_wrap(err, "%s: it wants more than a guest of a server can have", path);
-    } else if (r < 0) {
+    } else if (r < 0 && !check_explain_refusal(path, bytes, err)) {
         (void)error_wrap(err,
                          "%s: it is no valid module, perhaps cut short or built for features "
                          "that this engine has not",

@@ -154,8 +154,9 @@ static int link_imports(struct host_program *program, const struct load_links *l
                         struct error *err)
 {
     if (program->is_component) {
-        return linked_new_component(program->module, links->offers, links->offer_count,
-                                    program->config->stub_unknown, &program->linked, err);
+        int r = linked_new_component(program->module, links->offers, links->offer_count,
+                                     program->config->stub_unknown, &program->linked, err);
+        return r == -ENOTSUP ? check_explain_link(err) : r;
     }
     return linked_new(program->module, links->funcs, &program->linked, err);
 }
@@ -231,12 +232,14 @@ static int link_module(struct engine *engine, const char *path, struct module *m
     if (r == -ENOMEM) {
         return error_set_errno(err, r, "linking %s", path);
     }
-    r = check_runnable(path, module, config->invoke, err);
+    const struct dialect_start start = {START_SERVE, config->invoke, config->stub_unknown};
+    r = check_runnable(path, module, &start, err);
     if (r == 0) {
         r = host_program_check_memory(path, module, config->max_memory, err);
     }
     if (r == 0) {
         r = host_program_of(engine, module, &links, config, ret_program, err);
+        r = r == -ENOTSUP ? error_wrap(err, "%s", path) : r;
     }
     load_links_done(&links);
     return r;

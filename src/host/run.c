@@ -69,7 +69,8 @@ int host_run_load(struct host_run *run, struct error *err)
     if (r == -ENOMEM) {
         return error_set_errno(err, r, "linking %s", run->path);
     }
-    r = check_runnable(run->path, run->loaded.module, run->config->invoke, err);
+    const struct dialect_start start = {START_RUN, run->config->invoke, run->config->stub_unknown};
+    r = check_runnable(run->path, run->loaded.module, &start, err);
     if (r == 0) {
         r = host_program_check_memory(run->path, run->loaded.module, run->config->max_memory, err);
     }
@@ -123,7 +124,7 @@ int host_run_guest(struct host_run *run, int broker_fd, struct error *err)
     uint64_t begin = loop_clock_ns();
     int r = host_instance_new(&options, &instance, err);
     if (r < 0) {
-        return r;
+        return r == -ENOTSUP ? error_wrap(err, "%s", run->path) : r;
     }
     uint64_t made = loop_clock_ns();
     r = host_instance_run(instance, err);

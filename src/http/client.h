@@ -83,7 +83,7 @@ struct http_request {
     struct span body;       /* copied by begin; empty when it is streamed */
     bool streams_body;      /* the body comes by http_exchange_write; then no redirect is followed,
                                * since it cannot be sent again */
-    int64_t body_length;    /* of a streamed one, in bytes; -1: unknown */
+    int64_t body_length;    /* of a streamed one, in bytes; -1: unknown, sent in chunks */
     bool ignores_redirects; /* a redirect is a response like others */
     struct http_times times;
 };
@@ -157,7 +157,7 @@ bool http_exchange_wants_body(const struct http_exchange *exchange);
  * of body_length, which is kept until http_exchange_finish: without it the body is not whole. */
 size_t http_exchange_unsent(const struct http_exchange *exchange);
 
-/* The body is complete. Trailers, copied, are sent behind a body of unknown length over HTTP/1.1;
+/* The body is complete. Trailers, copied, are sent behind a body of unknown length;
  * lines that are malformed or may not stand in a trailer are left out. With fewer bytes than
  * body_length this is http_exchange_abort. Harmless when no more was wanted. HTTP_OK, HTTP_ABORTED,
  * HTTP_HEADERS_TOO_LARGE for too many trailers, or HTTP_NO_MEMORY; all but the first abort. */

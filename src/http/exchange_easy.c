@@ -8,7 +8,7 @@
 
 #include "http/exchange.h"
 
-enum { RECEIVE_BUFFER = 64 << 10, NS_PER_MS = 1000000 };
+enum { RECEIVE_BUFFER = 16 << 10, NS_PER_MS = 1000000 };
 
 /* -- libcurl's calls -------------------------------------------------------------------------- */
 

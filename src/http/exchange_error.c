@@ -1,6 +1,6 @@
 /* What libcurl's and the resolver's failures are to a guest. See exchange.h. */
+#include <ctype.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "http/exchange.h"
@@ -56,13 +56,22 @@ static enum http_error error_of_connect(const struct http_exchange *exchange)
     return error_of_errno((int)error);
 }
 
+static uint32_t parse_hex(const char *text)
+{
+    uint32_t number = 0;
+    for (unsigned i = 0; i < 8 && isxdigit((unsigned char)text[i]); i++) {
+        int digit = tolower((unsigned char)text[i]);
+        number = number << 4 | (uint32_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+    }
+    return number;
+}
+
 /* libcurl gives "OpenSSL/3.0.1: error:0A000410:SSL routines::..." */
 static enum http_error error_of_handshake(struct http_exchange *exchange)
 {
     static const char mark[] = "error:";
     const char *at = strstr(exchange->reason, mark);
-    unsigned long number = at != NULL ? strtoul(at + sizeof mark - 1, NULL, 16) : 0;
-    unsigned long reason = number & SSL_REASON;
+    uint32_t reason = at != NULL ? parse_hex(at + sizeof mark - 1) & SSL_REASON : 0;
     if (reason < SSL_ALERT_FIRST || reason > SSL_ALERT_LAST) {
         return HTTP_NO_TLS;
     }
@@ -73,24 +82,19 @@ static enum http_error error_of_handshake(struct http_exchange *exchange)
 /* It came to an end while something was expected. */
 static enum http_error error_of_end(const struct http_exchange *exchange)
 {
-    return exchange->head_bytes == 0 ? HTTP_CLOSED : HTTP_INCOMPLETE;
-}
-
-static enum http_error error_of_success(const struct http_exchange *exchange)
-{
     long status = 0;
-    if (exchange->has_head) {
-        return HTTP_OK;
-    }
     (void)exchange->client->curl->easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
-    return status == 101 ? HTTP_UPGRADED : error_of_end(exchange);
+    if (status == 101) {
+        return HTTP_UPGRADED;
+    }
+    return exchange->head_bytes == 0 ? HTTP_CLOSED : HTTP_INCOMPLETE;
 }
 
 enum http_error exchange_error_of(struct http_exchange *exchange, CURLcode code)
 {
     switch (code) {
     case CURLE_OK:
-        return error_of_success(exchange);
+        return exchange->has_head ? HTTP_OK : error_of_end(exchange);
     case CURLE_COULDNT_RESOLVE_HOST:
         return HTTP_NO_NAME;
     case CURLE_COULDNT_RESOLVE_PROXY:

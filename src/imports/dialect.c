@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "imports/dialect_component.h"
 
 static bool is_call(const struct module_import *import, const char *name)
 {
@@ -259,27 +260,33 @@ static void find_grants(const struct dialect_input *input, struct dialect_report
     }
 }
 
+static int describe_core(struct dialect_report *report)
+{
+    const struct dialect_input *input = &report->input;
+    report->form = MODULE_CORE;
+    int r = group_imports(input, report);
+    if (r == 0) {
+        r = read_exports(input, report);
+    }
+    if (r == 0) {
+        report->wasmedge = wasmedge_forms(report);
+        report->is_memory_needed = needs_memory(input);
+        report->role = role_of(input, report);
+        find_grants(input, report);
+    }
+    return r;
+}
+
 int dialect_describe(const struct dialect_input *input, struct dialect_report *ret_report)
 {
-    struct dialect_report report = {.form = MODULE_CORE, .offers = input->offers};
-    int r = group_imports(input, &report);
+    struct dialect_report report = {.input = *input};
+    int r = input->is_component ? dialect_component_describe(&report) : describe_core(&report);
     if (r < 0) {
-        goto fail;
+        dialect_report_done(&report);
+        return r;
     }
-    r = read_exports(input, &report);
-    if (r < 0) {
-        goto fail;
-    }
-    report.wasmedge = wasmedge_forms(&report);
-    report.is_memory_needed = needs_memory(input);
-    report.role = role_of(input, &report);
-    find_grants(input, &report);
     *ret_report = report;
     return 0;
-
-fail:
-    dialect_report_done(&report);
-    return r;
 }
 
 void dialect_report_done(struct dialect_report *report)
@@ -301,11 +308,8 @@ static bool has_function(const struct dialect_report *report, const char *name)
     return strcmp(name, "_start") == 0 && report->entry == ENTRY_COMMAND;
 }
 
-enum dialect_problem dialect_problem(const struct dialect_report *report, const char *invoke)
+static enum dialect_problem core_problem(const struct dialect_report *report, const char *invoke)
 {
-    if (report->form == MODULE_COMPONENT) {
-        return PROBLEM_COMPONENT;
-    }
     if (report->missing_count > 0) {
         return PROBLEM_IMPORTS;
     }
@@ -323,10 +327,16 @@ enum dialect_problem dialect_problem(const struct dialect_report *report, const 
     case ENTRY_REACTOR:
     case ENTRY_FUNCTIONS:
         return PROBLEM_NO_START;
-    case ENTRY_NONE:
-        break;
+    default:
+        return PROBLEM_NO_FUNCTION;
     }
-    return PROBLEM_NO_FUNCTION;
+}
+
+enum dialect_problem dialect_problem(const struct dialect_report *report,
+                                     const struct dialect_start *start)
+{
+    return report->form == MODULE_COMPONENT ? dialect_component_problem(report, start)
+                                            : core_problem(report, start->invoke);
 }
 
 enum dialect_source dialect_first_missing(const struct dialect_report *report)

@@ -70,9 +70,22 @@ enum dialect_ability {
 
 typedef bool dialect_offers_fn(const struct module_import *import);
 
+struct dialect_input {
+    const struct module_import *imports;
+    uint32_t import_count;
+    const struct module_export *exports;
+    uint32_t export_count;
+    dialect_offers_fn *offers; /* whether hythe has an import */
+    bool is_component;
+    bool is_scanned; /* a component that was not compiled: what is in its interfaces is not known */
+};
+
 struct dialect_report {
+    struct dialect_input input;
     enum module_form form;
-    const struct module_import **imports; /* owned array of borrowed, ordered by source */
+    /* An owned array of borrowed, ordered by source. Of a component: its interfaces, by package, and
+     * what it imports outside of any. */
+    const struct module_import **imports;
     uint32_t import_count;
     uint32_t missing_count;
     struct dialect_group groups[SOURCE_COUNT];
@@ -89,21 +102,9 @@ struct dialect_report {
     struct dialect_grant grants[DIALECT_GRANTS_MAX];
     uint32_t grant_count;
 
-    /* Of a component. Its imports here are interfaces, and functions outside of any. */
-    unsigned abilities;                /* ABILITY_ bits */
-    const struct module_export *entry_export; /* borrowed: of a foreign entry; else NULL */
-
-    const struct dialect_input *input; /* borrowed */
-};
-
-struct dialect_input {
-    bool is_component;
-    bool is_scanned; /* a component that was not compiled: its interfaces' functions are not known */
-    const struct module_import *imports;
-    uint32_t import_count;
-    const struct module_export *exports;
-    uint32_t export_count;
-    dialect_offers_fn *offers; /* whether hythe has an import */
+    unsigned abilities;                  /* of a component: ABILITY_ bits */
+    const struct module_export *foreign; /* borrowed, of ENTRY_FOREIGN: what its host calls */
+    const char *refusal; /* borrowed, set from outside: why it could not be linked */
 };
 
 /* Describe a module; what the input points at must stay as long as the report. 0 or -ENOMEM. */
@@ -120,25 +121,58 @@ struct dialect_http_abi {
 /* The one that the module was built with; NULL when it does not import it. */
 const struct dialect_http_abi *dialect_http_abi(const struct dialect_report *report);
 
-/* The reason why a module cannot run, when `invoke` (or _start for NULL) is to be called. */
+/* Tell whether hythe lacks an entry of `imports`, or a part of it. */
+bool dialect_lacks(const struct dialect_report *report, const struct module_import *import);
+
+/* The functions and resources in a component's interface. */
+struct dialect_inner {
+    const struct module_import *items; /* borrowed */
+    uint32_t count;
+};
+
+struct dialect_inner dialect_inner_of(const struct dialect_report *report,
+                                      const struct module_import *interface);
+
+/* The releases of WASI that a component was made against, each once: "0.2.10". The texts lie in the
+ * names of its imports and exports. Gives their number. */
+enum { DIALECT_RELEASES_MAX = 16 };
+unsigned dialect_releases(const struct dialect_report *report,
+                          const char *ret_releases[DIALECT_RELEASES_MAX]);
+
+/* How a module is to be started. */
+struct dialect_start {
+    enum { START_ANY, START_RUN, START_SERVE } way;
+    const char *invoke; /* the function to call; NULL: _start, or what a component has */
+    bool stub_unknown;
+};
+
+/* The reason why a module cannot be started so. */
 enum dialect_problem {
     PROBLEM_NONE,
-    PROBLEM_COMPONENT,
     PROBLEM_IMPORTS,
     PROBLEM_NO_MEMORY,
     PROBLEM_START_TYPE,
     PROBLEM_NO_START,
     PROBLEM_NO_FUNCTION, /* nothing is exported that could be called */
     PROBLEM_NO_SUCH_FUNCTION,
+
+    /* Of components, beside PROBLEM_IMPORTS. */
+    PROBLEM_INVOKE,
+    PROBLEM_HANDLER_ONLY, /* to be run, but can only be served */
+    PROBLEM_COMMAND_ONLY, /* to be served, but can only be run */
+    PROBLEM_TYPES,        /* it was not to be linked: its imports have other types than hythe's */
+    PROBLEM_FOREIGN_ENTRY,
+    PROBLEM_LIBRARY,
 };
 
-enum dialect_problem dialect_problem(const struct dialect_report *report, const char *invoke);
+enum dialect_problem dialect_problem(const struct dialect_report *report,
+                                     const struct dialect_start *start);
 
 /* The source whose missing imports explain best why a module cannot be linked. Only with
  * PROBLEM_IMPORTS. */
 enum dialect_source dialect_first_missing(const struct dialect_report *report);
 
-/* Who defines an import, seen alone or, with `is_wamr`, in a module of WAMR's sockets. */
-enum dialect_source dialect_source_of(const struct module_import *import, bool is_wamr);
+/* Does it explain why the engine could not compile a component that was only scanned? */
+bool dialect_explains_refusal(const struct dialect_report *report);
 
 #endif

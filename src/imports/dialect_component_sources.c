@@ -16,11 +16,11 @@
     "wasm32-wasip2; JavaScript: a current componentize-js; C and others: a current wit-bindgen)"
 
 static const struct dialect_source_words words[SOURCE_COUNT] = {
-    [SOURCE_SPIN_COMPONENT] = {"spin-component", "Spin", "it is built for Spin",
-                               "run it with spin up, or rebuild it for wasi:http 0.2 without Spin's "
-                               "SDK"},
-    [SOURCE_WASMCLOUD_COMPONENT] = {"wasmcloud-component", "wasmCloud",
-                                    "it is built for wasmCloud",
+    [SOURCE_SPIN_COMPONENT] =
+        {"spin-component", "Spin", "it is built for Spin",
+         "run it with spin up, or rebuild it for wasi:http 0.2 without Spin's "
+         "SDK"},
+    [SOURCE_WASMCLOUD_COMPONENT] = {"wasmcloud-component", "wasmCloud", "it is built for wasmCloud",
                                     "run it with wash, or rebuild it with interfaces of WASI 0.2 "
                                     "only"},
     [SOURCE_FASTLY_COMPONENT] = {"fastly-component", "Fastly Compute",
@@ -29,10 +29,10 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
     [SOURCE_P3] = {"wasi-0.3", "WASI 0.3", "it is built for WASI 0.3",
                    "rebuild it for WASI 0.2, or run it with Wasmtime 46 or newer (wasmtime serve, "
                    "wasmtime run) until hythe has it"},
-    [SOURCE_P3_RC] = {"wasi-0.3-rc", "WASI 0.3 (candidate)",
-                      "it is built for a release candidate of WASI 0.3",
-                      "rebuild it for WASI 0.2; as it is, only hosts of that very candidate run it, "
-                      "such as a Wasmtime or Spin of that month"},
+    [SOURCE_P3_RC] =
+        {"wasi-0.3-rc", "WASI 0.3 (candidate)", "it is built for a release candidate of WASI 0.3",
+         "rebuild it for WASI 0.2; as it is, only hosts of that very candidate run it, "
+         "such as a Wasmtime or Spin of that month"},
     [SOURCE_P2_OCTOBER] = {"wasi-0.2.0-rc-2023-10-18", "WASI 0.2 (October 2023)",
                            "it is built for the release candidate of WASI 0.2 of 18 October 2023, "
                            "that of Wasmtime 14",
@@ -63,10 +63,10 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
                             "read its environment"},
     [SOURCE_WASI_LOGGING] = {"wasi-logging", "wasi:logging", "it logs through wasi:logging",
                              "rebuild it to write to standard error, which hythe passes on"},
-    [SOURCE_WASI_BLOBSTORE] = {"wasi-blobstore", "wasi:blobstore",
-                               "it keeps objects through wasi:blobstore",
-                               "rebuild it to use files (--dir) or the store's HTTP, or run it with "
-                               "wasmCloud"},
+    [SOURCE_WASI_BLOBSTORE] =
+        {"wasi-blobstore", "wasi:blobstore", "it keeps objects through wasi:blobstore",
+         "rebuild it to use files (--dir) or the store's HTTP, or run it with "
+         "wasmCloud"},
     [SOURCE_WASI_MESSAGING] = {"wasi-messaging", "wasi:messaging",
                                "it exchanges messages through wasi:messaging",
                                "run it with wasmCloud, or rebuild it without"},
@@ -76,12 +76,11 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
     [SOURCE_WASI_OTHER] = {"wasi-proposal-component", "other proposals of WASI",
                            "it uses a proposed extension of WASI",
                            "run it with a host that has it, or rebuild it without"},
-    [SOURCE_PACKAGE] = {"package", "other components",
-                        "it imports what another component is to provide",
-                        "compose it with that component first: wac plug --plug OTHER.wasm THIS.wasm "
-                        "-o WHOLE.wasm"},
-    [SOURCE_ROOT] = {"root", "plain imports",
-                     "it imports functions that belong to no interface",
+    [SOURCE_PACKAGE] =
+        {"package", "other components", "it imports what another component is to provide",
+         "compose it with that component first: wac plug --plug OTHER.wasm THIS.wasm "
+         "-o WHOLE.wasm"},
+    [SOURCE_ROOT] = {"root", "plain imports", "it imports functions that belong to no interface",
                      "compose it with the component that has them (wac plug), or run it with the "
                      "program it was made for"},
     [SOURCE_P2] = {"wasi-0.2", "WASI 0.2",

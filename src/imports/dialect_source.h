@@ -56,10 +56,10 @@ enum dialect_source {
     SOURCE_WASI_BLOBSTORE,
     SOURCE_WASI_MESSAGING,
     SOURCE_WASI_SQL,
-    SOURCE_WASI_OTHER,   /* any other package of WASI's */
-    SOURCE_PACKAGE,      /* an interface of somebody's own: another component has it */
-    SOURCE_ROOT,         /* a function in no interface */
-    SOURCE_P2,           /* WASI 0.2 */
+    SOURCE_WASI_OTHER, /* any other package of WASI's */
+    SOURCE_PACKAGE,    /* an interface of somebody's own: another component has it */
+    SOURCE_ROOT,       /* a function in no interface */
+    SOURCE_P2,         /* WASI 0.2 */
     SOURCE_COUNT,
 };
 

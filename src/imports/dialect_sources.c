@@ -1,4 +1,5 @@
-/* The known hosts and toolchains, how their imports look and what to say of them. See dialect.h.
+/* The known hosts and toolchains, how their imports look and what to say of them. See
+ * dialect_source.h.
  *
  * Sources of the patterns: socket_dialects.md (WASIX, WAMR, WasmEdge) and the import modules that
  * the other projects document. */
@@ -7,9 +8,9 @@
 #include <string.h>
 
 #include "base/container.h"
-#include "imports/dialect.h"
+#include "imports/dialect_source.h"
 
-static const struct dialect_source_words words[SOURCE_COUNT] = {
+static const struct dialect_source_words words[SOURCE_UNKNOWN + 1] = {
     [SOURCE_WASIX] = {"wasix", "WASIX", "it is built for WASIX, Wasmer's extension of WASI",
                       "rebuild it for plain WASI (cargo build --target wasm32-wasip1 and not cargo "
                       "wasix; wasi-sdk and not wasix-libc), or run it with Wasmer"},
@@ -30,8 +31,8 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
                          "(wasm32-wasi)"},
     [SOURCE_COMPONENT] = {"component-core", "component model",
                           "it is the inside of a component that has not been wrapped",
-                          "rebuild it for wasm32-wasip1; this version of hythe runs core modules "
-                          "only"},
+                          "make a component of it (wasm-tools component new), which hythe runs, or "
+                          "rebuild it for wasm32-wasip1"},
     [SOURCE_FASTLY] = {"fastly", "Fastly Compute", "it is built for Fastly Compute",
                        "run it with Viceroy, or rebuild it as a plain server for wasm32-wasip1"},
     [SOURCE_SPIN] = {"spin", "Spin", "it is built for Spin",
@@ -103,7 +104,7 @@ static const struct dialect_source_words words[SOURCE_COUNT] = {
 
 const struct dialect_source_words *dialect_source_words(enum dialect_source source)
 {
-    return &words[source];
+    return source <= SOURCE_UNKNOWN ? &words[source] : dialect_component_words(source);
 }
 
 /* Patterns as in fnmatch; the first row that fits wins. */

@@ -73,7 +73,7 @@ static int64_t sink_write_some(struct output_stream *stream, const uint8_t *byte
 {
     struct fake_sink *sink = stream->source;
     size_t part = len < sink->room ? len : sink->room;
-    sink->somes++;
+    sink->partials++;
     if (sink->error < 0) {
         return sink->error;
     }

@@ -25,7 +25,7 @@ struct fake_sink {
     int flush;      /* what flush answers */
     unsigned rooms; /* how often it was asked, and so on */
     unsigned writes;
-    unsigned somes;
+    unsigned partials;
     unsigned flushes;
     unsigned dones;
     size_t taken_len;

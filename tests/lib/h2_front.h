@@ -28,6 +28,7 @@ struct h2_front {
     struct http_server_options options; /* for h2_front_begin; changed before by the test */
     int fd;
     uint16_t port;
+    bool takes_h1;   /* HTTP/1.1 is no failure */
     bool is_reading; /* what /late waits for */
     bool is_drained;
     unsigned requests; /* given to the handler */

@@ -238,6 +238,8 @@ WRAP(int, poll, ENOMEM, (struct pollfd * p, nfds_t n, int ms), (p, n, ms))
 WRAP(ssize_t, pread, EIO, (int fd, void *b, size_t n, off_t at), (fd, b, n, at))
 WRAP(ssize_t, preadv, EIO, (int fd, const struct iovec *v, int n, off_t at), (fd, v, n, at))
 WRAP(ssize_t, pwritev, EIO, (int fd, const struct iovec *v, int n, off_t at), (fd, v, n, at))
+WRAP(ssize_t, pwritev2, EIO, (int fd, const struct iovec *v, int n, off_t at, int flags),
+     (fd, v, n, at, flags))
 WRAP(ssize_t, read, EIO, (int fd, void *b, size_t n), (fd, b, n))
 WRAP(ssize_t, readlinkat, EIO, (int d, const char *p, char *b, size_t n), (d, p, b, n))
 WRAP(ssize_t, readv, EIO, (int fd, const struct iovec *v, int n), (fd, v, n))

@@ -36,6 +36,8 @@ static const struct module_import server_imports[] = {
     FUNC(P1, "sock_listen", "ii"), FUNC(P1, "sock_accept", "ii"), FUNC(P1, "sock_connect", "iii"),
 };
 
+static const struct dialect_start any_start = {.way = START_ANY};
+
 static bool offers(const struct module_import *import)
 {
     return strcmp(import->module, P1) == 0 && strcmp(import->params, "F") != 0;
@@ -55,7 +57,7 @@ static void explain(const struct module_import *imports, uint32_t count, const c
     struct buffer out;
     describe(imports, count, &report);
     buffer_init(&out, CHECK_TEXT_MAX);
-    assert_int_equal(check_explain_unrunnable(&report, NULL, &out), 0);
+    assert_int_equal(check_explain_unrunnable(&report, "m.wasm", &any_start, &out), 0);
     assert_string_equal(buffer_text(&out), expected);
     buffer_done(&out);
     dialect_report_done(&report);
@@ -147,28 +149,6 @@ static void text_of_a_library(void **state)
     dialect_report_done(&report);
 }
 
-static void text_of_a_component(void **state)
-{
-    static const uint8_t bytes[] = "\0asm\x0d\0\x01\0\x0b\x1bwasi:http/incoming-handler@";
-    struct dialect_report report;
-    struct buffer out;
-    (void)state;
-    dialect_describe_component((struct span){bytes, sizeof bytes - 1}, &report);
-    buffer_init(&out, CHECK_TEXT_MAX);
-    assert_int_equal(check_text(&report, "c.wasm", &out), 0);
-    assert_string_equal(
-        buffer_text(&out),
-        "c.wasm\n"
-        "  dialect     component, wasi:http 0.2 server\n"
-        "  cannot run  it is a component that answers HTTP requests, and hythe does not run "
-        "components\n"
-        "              yet; rebuild it as a core module (for Rust: --target wasm32-wasip1), or run "
-        "it\n"
-        "              with wasmtime serve for now\n");
-    buffer_done(&out);
-    dialect_report_done(&report);
-}
-
 static void lines_are_wrapped(void **state)
 {
     enum { IMPORTS = 300 };
@@ -253,12 +233,13 @@ static void no_start_names_the_functions_and_invoke(void **state)
         {.name = "f9", .params = "", .results = ""},
     };
     struct dialect_input input = {NULL, 0, exports, 2, offers};
+    const struct dialect_start nix = {.way = START_RUN, .invoke = "nix\n"};
     struct dialect_report report;
     struct buffer out;
     (void)state;
     buffer_init(&out, CHECK_TEXT_MAX);
     assert_int_equal(dialect_describe(&input, &report), 0);
-    assert_int_equal(check_explain_unrunnable(&report, NULL, &out), 0);
+    assert_int_equal(check_explain_unrunnable(&report, "m.wasm", &any_start, &out), 0);
     assert_string_equal(buffer_text(&out),
                         "it exports no _start, so it is a library and no command; call one of its "
                         "functions with --invoke: f1, f2");
@@ -266,7 +247,7 @@ static void no_start_names_the_functions_and_invoke(void **state)
     buffer_done(&out);
     input.export_count = COUNT(exports);
     assert_int_equal(dialect_describe(&input, &report), 0);
-    assert_int_equal(check_explain_unrunnable(&report, "nix\n", &out), 0);
+    assert_int_equal(check_explain_unrunnable(&report, "m.wasm", &nix, &out), 0);
     assert_string_equal(buffer_text(&out),
                         "it exports no function called 'nix\\x0a'; call one of its functions with "
                         "--invoke: f1, f2, f3, f4, f5, f6, f7, f8 and 1 more");
@@ -428,7 +409,6 @@ int main(void)
         cmocka_unit_test(text_of_a_server),
         cmocka_unit_test(text_of_a_stranger),
         cmocka_unit_test(text_of_a_library),
-        cmocka_unit_test(text_of_a_component),
         cmocka_unit_test(lines_are_wrapped),
         cmocka_unit_test(nothing_is_said_of_a_module_that_runs),
         cmocka_unit_test(a_wrong_type_is_shown),

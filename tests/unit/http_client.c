@@ -396,8 +396,10 @@ static void time_limits(void **state)
         enum http_error error;
         uint16_t status;
     } cases[] = {
-        {"/mute", 30, 0, 0, HTTP_FIRST_BYTE_TIMED_OUT, 0},    {"/mute", 0, 0, 30, HTTP_TIMED_OUT, 0},
-        {"/stuck", 0, 30, 0, HTTP_READ_TIMED_OUT, 200}, {"/stuck", 0, 0, 30, HTTP_TIMED_OUT, 200},
+        {"/mute", 30, 0, 0, HTTP_FIRST_BYTE_TIMED_OUT, 0},
+        {"/mute", 0, 0, 30, HTTP_TIMED_OUT, 0},
+        {"/stuck", 0, 30, 0, HTTP_READ_TIMED_OUT, 200},
+        {"/stuck", 0, 0, 30, HTTP_TIMED_OUT, 200},
         {"/loop", 0, 0, 30, HTTP_TIMED_OUT, 0}, /* over all hops together */
         {"/fine", 5000, 5000, 5000, HTTP_OK, 200},
     };

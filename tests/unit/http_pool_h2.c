@@ -23,7 +23,7 @@
 #include "http_env.h"
 #include "net/tls.h"
 
-enum { PATH_LEN = 64, WAIT_MS = 5000 };
+enum { PATH_LEN = 64, WAIT_MS = 5000, ECHO_LEN = 20 << 20 };
 
 static char dir[] = "/tmp/hythe-pool-h2-XXXXXX";
 static char crt[PATH_LEN];
@@ -110,6 +110,21 @@ static void client_begin(struct fixture *f, struct http_env *env)
 static void on_event(void *context)
 {
     (void)context; /* the tests look by themselves */
+}
+
+static struct http_exchange *start_stream(struct fixture *f, struct http_env *env, const char *path,
+                                          int64_t length)
+{
+    char url[128];
+    struct http_exchange *exchange = NULL;
+    (void)snprintf(url, sizeof url, "https://127.0.0.1:%u%s", f->port, path);
+    const struct http_request request = {.url = span_of(url),
+                                         .method = span_of("POST"),
+                                         .streams_body = true,
+                                         .body_length = length};
+    assert_int_equal(http_exchange_begin(env->client, &request, on_event, NULL, &exchange),
+                     HTTP_OK);
+    return exchange;
 }
 
 static struct http_exchange *start(struct fixture *f, struct http_env *env, const char *path)
@@ -240,12 +255,178 @@ static void given_up(void **state)
     end(f);
 }
 
+/* -- bodies in pieces: beside HTTP/2, on connections of HTTP/1.1 ------------------------------ */
+
+static int64_t read_end(struct fixture *f, struct http_exchange *exchange, char *text, size_t size)
+{
+    size_t len = 0;
+    int64_t n = -EAGAIN;
+    for (unsigned i = 0; i < WAIT_MS && (n > 0 || n == -EAGAIN); i++) {
+        n = http_exchange_read(exchange, (uint8_t *)text + len, size - 1 - len);
+        len += n > 0 ? (size_t)n : 0;
+        h2_front_turn(&f->front, n > 0 ? 0 : 1);
+    }
+    text[len] = '\0';
+    return n;
+}
+
+static void echo(struct fixture *f, struct http_env *env, bool is_known)
+{
+    static uint8_t bytes[64 << 10];
+    static uint8_t back[64 << 10];
+    uint64_t given = 0;
+    uint64_t taken = 0;
+    struct http_exchange *exchange = start_stream(f, env, "/echo", is_known ? ECHO_LEN : -1);
+    for (unsigned idle = 0; taken < ECHO_LEN && idle < WAIT_MS;) {
+        size_t len = http_exchange_room(exchange);
+        len = len < ECHO_LEN - given ? len : ECHO_LEN - given;
+        memset(bytes, (int)(given >> 16), len);
+        given += len > 0 ? (uint64_t)http_exchange_write(exchange, bytes, len) : 0;
+        if (given == ECHO_LEN) {
+            assert_int_equal(http_exchange_finish(exchange, NULL, 0), HTTP_OK);
+        }
+        int64_t n = http_exchange_read(exchange, back, sizeof back);
+        assert_true(n > 0 || n == -EAGAIN);
+        taken += n > 0 ? (uint64_t)n : 0;
+        assert_true(taken <= given);
+        idle = n > 0 || len > 0 ? 0 : idle + 1;
+        h2_front_turn(&f->front, idle > 0 ? 1 : 0);
+    }
+    char rest[8];
+    assert_int_equal(read_end(f, exchange, rest, sizeof rest), 0);
+    assert_int_equal(taken, ECHO_LEN);
+    http_exchange_close(exchange);
+}
+
+static void there_and_back(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    struct http_env env;
+    f->front.takes_h1 = true;
+    client_begin(f, &env);
+    assert_hello(f, &env);
+    echo(f, &env, /* is_known */ true);
+    echo(f, &env, /* is_known */ false);
+    assert_int_equal(counts(f).accepted, 2);
+    http_env_done(&env);
+    end(f);
+}
+
+static void pauses_of_the_guest(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    struct http_env env;
+    char text[16];
+    f->front.takes_h1 = true;
+    client_begin(f, &env);
+    struct http_exchange *exchange = start_stream(f, &env, "/read", -1);
+    for (unsigned i = 0; i < 5; i++) {
+        h2_front_turn(&f->front, 10);
+        assert_int_equal(http_exchange_write(exchange, (const uint8_t *)"abc", 3), 3);
+    }
+    h2_front_turn(&f->front, 10);
+    assert_int_equal(http_exchange_finish(exchange, NULL, 0), HTTP_OK);
+    assert_int_equal(read_end(f, exchange, text, sizeof text), 0);
+    assert_string_equal(text, "15");
+    http_exchange_close(exchange);
+    assert_int_equal(counts(f).accepted, 1);
+    http_env_done(&env);
+    end(f);
+}
+
+static void an_early_answer(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    struct http_env env;
+    char text[16];
+    f->front.takes_h1 = true;
+    client_begin(f, &env);
+    struct http_exchange *exchange = start_stream(f, &env, "/early", -1);
+    assert_int_equal(http_exchange_write(exchange, (const uint8_t *)"abc", 3), 3);
+    await_head(f, exchange);
+    assert_int_equal(read_end(f, exchange, text, sizeof text), 0); /* the upload is not over */
+    assert_string_equal(text, "early");
+    http_exchange_close(exchange);
+    assert_hello(f, &env);
+    http_env_done(&env);
+    end(f);
+}
+
+static void a_body_given_up(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    struct http_env env;
+    char text[16];
+    f->front.takes_h1 = true;
+    client_begin(f, &env);
+    struct http_exchange *exchange = start_stream(f, &env, "/read", -1);
+    assert_int_equal(http_exchange_write(exchange, (const uint8_t *)"abc", 3), 3);
+    for (unsigned ms = 0; ms < WAIT_MS && f->front.live == 0; ms++) {
+        h2_front_turn(&f->front, 1);
+    }
+    http_exchange_abort(exchange);
+    for (unsigned ms = 0; ms < WAIT_MS && f->front.aborts == 0; ms++) {
+        h2_front_turn(&f->front, 1);
+    }
+    assert_int_equal(f->front.aborts, 1); /* it was not taken for whole */
+    assert_int_equal(read_end(f, exchange, text, sizeof text), -EIO);
+    assert_int_equal(http_exchange_error(exchange), HTTP_ABORTED);
+    http_exchange_close(exchange);
+    http_env_done(&env);
+    end(f);
+}
+
+static void trailers(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    struct http_env env;
+    char text[16];
+    const struct http_header *lines = NULL;
+    client_begin(f, &env);
+    struct http_exchange *exchange = start(f, &env, "/trailers");
+    await_head(f, exchange);
+    assert_int_equal(read_end(f, exchange, text, sizeof text), 0);
+    assert_string_equal(text, "body");
+    assert_int_equal(http_exchange_trailers(exchange, &lines), 1);
+    assert_true(span_is(lines[0].name, "x-sum") && span_is(lines[0].value, "1"));
+    http_exchange_close(exchange);
+    http_env_done(&env);
+    end(f);
+}
+
+static void a_certificate_nobody_knows(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    struct http_env env;
+    char text[16];
+    http_env_init(&env, f->front.loop);
+    (void)http_env_open(&env);
+    struct http_exchange *exchange = start(f, &env, "/");
+    assert_int_equal(read_end(f, exchange, text, sizeof text), -EIO);
+    assert_int_equal(http_exchange_error(exchange), HTTP_CERTIFICATE);
+    http_exchange_close(exchange);
+    http_env_done(&env);
+    end(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_client_after_another),
         cmocka_unit_test(one_that_is_not_read_holds_up_no_other),
         cmocka_unit_test(given_up),
+        cmocka_unit_test(there_and_back),
+        cmocka_unit_test(pauses_of_the_guest),
+        cmocka_unit_test(an_early_answer),
+        cmocka_unit_test(a_body_given_up),
+        cmocka_unit_test(trailers),
+        cmocka_unit_test(a_certificate_nobody_knows),
     };
     return cmocka_run_group_tests(tests, make_certificate, remove_certificate);
 }

@@ -52,6 +52,12 @@ static void describe(const struct module_import *imports, uint32_t count,
     assert_int_equal(dialect_describe(&input, report), 0);
 }
 
+static enum dialect_problem problem_of(const struct dialect_report *report, const char *invoke)
+{
+    const struct dialect_start start = {.way = START_RUN, .invoke = invoke};
+    return dialect_problem(report, &start);
+}
+
 static bool has_grant(const struct dialect_report *report, const char *option, bool is_needed)
 {
     for (uint32_t i = 0; i < report->grant_count; i++) {
@@ -179,7 +185,7 @@ static void wasmedge_v1_server(void **state)
     assert_int_equal(report.entry, ENTRY_COMMAND);
     assert_true(has_grant(&report, "--allow-listen", true));
     assert_false(has_grant(&report, "--allow-connect", false));
-    assert_int_equal(dialect_problem(&report, NULL), PROBLEM_NONE);
+    assert_int_equal(problem_of(&report, NULL), PROBLEM_NONE);
     dialect_report_done(&report);
 }
 
@@ -239,7 +245,7 @@ static void preopened_listener(void **state)
     assert_int_equal(report.wasmedge, 0);
     assert_int_equal(report.role, ROLE_SERVER_LISTENER);
     assert_true(has_grant(&report, "--tcplisten", true));
-    assert_int_equal(dialect_problem(&report, NULL), PROBLEM_NONE);
+    assert_int_equal(problem_of(&report, NULL), PROBLEM_NONE);
     dialect_report_done(&report);
 }
 
@@ -270,7 +276,7 @@ static void wamr_takes_the_shared_names_with_it(void **state)
     assert_int_equal(report.groups[SOURCE_WAMR].count, 5);
     assert_int_equal(report.groups[SOURCE_WASMEDGE].count, 0);
     assert_int_equal(report.wasmedge, 0);
-    assert_int_equal(dialect_problem(&report, NULL), PROBLEM_IMPORTS);
+    assert_int_equal(problem_of(&report, NULL), PROBLEM_IMPORTS);
     assert_int_equal(dialect_first_missing(&report), SOURCE_WAMR);
     dialect_report_done(&report);
 }
@@ -349,7 +355,7 @@ static void entries(void **state)
         struct dialect_report report;
         describe_exports(rows[i].exports, rows[i].count, &report);
         assert_int_equal(report.entry, rows[i].entry);
-        assert_int_equal(dialect_problem(&report, NULL), rows[i].problem);
+        assert_int_equal(problem_of(&report, NULL), rows[i].problem);
         dialect_report_done(&report);
     }
 }
@@ -363,10 +369,10 @@ static void invoke_asks_for_the_function(void **state)
     struct dialect_report report;
     (void)state;
     describe_exports(exports, COUNT(exports), &report);
-    assert_int_equal(dialect_problem(&report, "add"), PROBLEM_NONE);
-    assert_int_equal(dialect_problem(&report, "sub"), PROBLEM_NO_SUCH_FUNCTION);
-    assert_int_equal(dialect_problem(&report, "table"), PROBLEM_NO_SUCH_FUNCTION);
-    assert_int_equal(dialect_problem(&report, "_start"), PROBLEM_NO_SUCH_FUNCTION);
+    assert_int_equal(problem_of(&report, "add"), PROBLEM_NONE);
+    assert_int_equal(problem_of(&report, "sub"), PROBLEM_NO_SUCH_FUNCTION);
+    assert_int_equal(problem_of(&report, "table"), PROBLEM_NO_SUCH_FUNCTION);
+    assert_int_equal(problem_of(&report, "_start"), PROBLEM_NO_SUCH_FUNCTION);
     dialect_report_done(&report);
 }
 
@@ -379,12 +385,12 @@ static void memory_is_asked_for_when_a_call_reads_it(void **state)
     struct dialect_input input = {needs, 1, &start, 1, offers};
     (void)state;
     assert_int_equal(dialect_describe(&input, &report), 0);
-    assert_int_equal(dialect_problem(&report, NULL), PROBLEM_NO_MEMORY);
+    assert_int_equal(problem_of(&report, NULL), PROBLEM_NO_MEMORY);
     dialect_report_done(&report);
     input.imports = does_not;
     input.import_count = 2;
     assert_int_equal(dialect_describe(&input, &report), 0);
-    assert_int_equal(dialect_problem(&report, NULL), PROBLEM_NONE);
+    assert_int_equal(problem_of(&report, NULL), PROBLEM_NONE);
     dialect_report_done(&report);
 }
 
@@ -404,85 +410,10 @@ static void an_empty_module(void **state)
     struct dialect_report report;
     (void)state;
     assert_int_equal(dialect_describe(&input, &report), 0);
-    assert_int_equal(dialect_problem(&report, NULL), PROBLEM_NO_FUNCTION);
+    assert_int_equal(problem_of(&report, NULL), PROBLEM_NO_FUNCTION);
     assert_int_equal(report.role, ROLE_PLAIN);
     dialect_report_done(&report);
     dialect_report_done(&report);
-}
-
-/* -- components ------------------------------------------------------------------------------- */
-
-/* Put a component together: its header and sections of up to 127 bytes. */
-static size_t put_section(uint8_t *bytes, size_t at, uint8_t id, const char *body)
-{
-    size_t len = strlen(body);
-    bytes[at] = id;
-    bytes[at + 1] = (uint8_t)len;
-    memcpy(bytes + at + 2, body, len);
-    return at + 2 + len;
-}
-
-static size_t put_header(uint8_t *bytes)
-{
-    static const uint8_t header[8] = {0, 'a', 's', 'm', 0x0d, 0, 1, 0};
-    memcpy(bytes, header, sizeof header);
-    return sizeof header;
-}
-
-static void components_are_told_by_their_outermost_names(void **state)
-{
-    uint8_t bytes[256];
-    struct dialect_report report;
-    (void)state;
-    size_t len = put_section(bytes, put_header(bytes), 1, "wasi:cli/run@0.2.0");
-    len = put_section(bytes, len, 10, "wasi:cli/run@0.2.0");
-    len = put_section(bytes, len, 11, "..wasi:http/incoming-handler@0.2.3..");
-    dialect_describe_component((struct span){bytes, len}, &report);
-    assert_int_equal(report.component, COMPONENT_HTTP_HANDLER);
-    assert_int_equal(dialect_problem(&report, NULL), PROBLEM_COMPONENT);
-    dialect_report_done(&report);
-}
-
-static void components_cut_anywhere_are_read_as_far_as_they_go(void **state)
-{
-    uint8_t bytes[256];
-    (void)state;
-    size_t len = put_section(bytes, put_header(bytes), 10, "fermyon:spin/key-value@2");
-    len = put_section(bytes, len, 11, "wasi:cli/run@0.2.0");
-    for (size_t cut = 0; cut <= len; cut++) {
-        /* On the heap, so that the sanitizer sees a byte too many. */
-        uint8_t *copy = malloc(cut + 1);
-        struct dialect_report report;
-        assert_non_null(copy);
-        memcpy(copy, bytes, cut);
-        copy = realloc(copy, cut > 0 ? cut : 1);
-        assert_non_null(copy);
-        dialect_describe_component((struct span){copy, cut}, &report);
-        assert_int_equal(report.component & COMPONENT_COMMAND, cut == len ? COMPONENT_COMMAND : 0);
-        dialect_report_done(&report);
-        free(copy);
-    }
-}
-
-static void component_lengths_that_lie_are_refused(void **state)
-{
-    static const uint8_t lengths[][6] = {
-        {0xff, 0xff, 0xff, 0xff, 0x0f, 0},
-        {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
-        {0x80, 0x80, 0x80, 0x80, 0x80, 0},
-        {0x7f, 0, 0, 0, 0, 0},
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT(lengths); i++) {
-        uint8_t bytes[32];
-        struct dialect_report report;
-        size_t at = put_header(bytes);
-        bytes[at] = 11;
-        memcpy(bytes + at + 1, lengths[i], sizeof lengths[i]);
-        dialect_describe_component((struct span){bytes, at + 1 + sizeof lengths[i]}, &report);
-        assert_int_equal(report.component, 0);
-        dialect_report_done(&report);
-    }
 }
 
 int main(void)
@@ -504,9 +435,6 @@ int main(void)
         cmocka_unit_test(memory_is_asked_for_when_a_call_reads_it),
         cmocka_unit_test(a_function_called_memory_is_no_memory),
         cmocka_unit_test(an_empty_module),
-        cmocka_unit_test(components_are_told_by_their_outermost_names),
-        cmocka_unit_test(components_cut_anywhere_are_read_as_far_as_they_go),
-        cmocka_unit_test(component_lengths_that_lie_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

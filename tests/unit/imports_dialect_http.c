@@ -91,7 +91,8 @@ static void asks_for_a_grant(void **state)
     assert_string_equal(report.grants[0].option, "--allow-http");
     assert_string_equal(report.grants[0].value, "https://HOST");
     assert_true(report.grants[0].is_needed);
-    assert_int_equal(dialect_problem(&report, NULL), PROBLEM_NONE);
+    assert_int_equal(dialect_problem(&report, &(struct dialect_start){.way = START_RUN}),
+                     PROBLEM_NONE);
     dialect_report_done(&report);
 }
 

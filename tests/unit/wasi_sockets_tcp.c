@@ -2,6 +2,7 @@
  * may be dropped when. The streams of a connection are wasi_sockets_tcp_stream.c's. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 
 #include "base/container.h"
 #include "fake_sockets.h"
+#include "net/broker.h"
 #include "peer.h"
 
 static int setup(void **state)
@@ -350,21 +352,28 @@ static void an_address_in_use(void **state)
     assert_int_equal(tcp(f, "start-bind", NUMBER(s), NUMBER(net), LOOPBACK(port)), OK);
 }
 
+static uint32_t listens_at(struct fake_component *f, uint16_t port)
+{
+    uint32_t s = fake_tcp(f, AF_INET);
+    assert_int_equal(tcp(f, "start-bind", NUMBER(s), NUMBER(fake_network(f)), LOOPBACK(port)), OK);
+    assert_int_equal(tcp(f, "finish-bind", NUMBER(s)), OK);
+    assert_int_equal(tcp(f, "start-listen", NUMBER(s)), OK);
+    assert_int_equal(tcp(f, "finish-listen", NUMBER(s)), OK);
+    return s;
+}
+
 static void a_port_in_time_wait_may_be_bound_again(void **state)
 {
     struct fake_component *f = *state;
-    uint16_t port = 0;
-    uint32_t listener = fake_listener(f, &port);
+    uint16_t port = deaf_port();
+    uint32_t listener = listens_at(f, port);
     int peer = peer_connect(port);
     struct fake_connection c = fake_accept(f, listener);
     fake_drop_connection(f, &c); /* the side that closes first waits */
     peer_expect_end(peer, 0);
     close(peer);
     fake_drop_tcp(f, listener);
-    uint32_t s = fake_tcp(f, AF_INET);
-    assert_int_equal(tcp(f, "start-bind", NUMBER(s), NUMBER(fake_network(f)), LOOPBACK(port)), OK);
-    assert_int_equal(tcp(f, "finish-bind", NUMBER(s)), OK);
-    assert_int_equal(tcp(f, "start-listen", NUMBER(s)), OK);
+    fake_drop_tcp(f, listens_at(f, port));
 }
 
 static void two_that_listen_on_one_address(void **state)
@@ -593,6 +602,47 @@ static void ipv6_has_no_ipv4_peers(void **state)
     close(fd);
 }
 
+static void *serve_broker(void *arg)
+{
+    struct broker *broker = NULL;
+    int fd = *(int *)arg;
+    int r = broker_new(&broker);
+    while (r == 0 || r == -EAGAIN) {
+        r = broker_serve(broker, fd); /* until the other end closes */
+    }
+    broker_free(broker);
+    return NULL;
+}
+
+/* Of several workers, the master binds for all of them. */
+static void ipv6_has_no_ipv4_peers_with_workers_either(void **state)
+{
+    struct fake_component *f = *state;
+    int pair[2];
+    pthread_t thread;
+    if (!peer_has_v6()) {
+        skip();
+    }
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(pthread_create(&thread, NULL, serve_broker, &pair[0]), 0);
+    f->guest.broker_fd = pair[1];
+    uint32_t s = fake_tcp(f, AF_INET6);
+    int code =
+        tcp(f, "start-bind", NUMBER(s), NUMBER(fake_network(f)), V6(0, 0, 0, 0, 0, 0, 0, 0, 0));
+    f->guest.broker_fd = -1;
+    close(pair[1]);
+    pthread_join(thread, NULL);
+    close(pair[0]);
+    assert_int_equal(code, OK);
+    assert_int_equal(tcp(f, "finish-bind", NUMBER(s)), OK);
+    assert_int_equal(tcp(f, "start-listen", NUMBER(s)), OK);
+    assert_int_equal(tcp(f, "local-address", NUMBER(s)), OK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct net_address v4 = peer_v4(fake_result_port(f));
+    assert_int_equal(connect(fd, &v4.u.any, v4.len), -1);
+    close(fd);
+}
+
 /* -- accept ----------------------------------------------------------------------------------- */
 
 static void accepted_sockets_inherit(void **state)
@@ -743,6 +793,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refused_connection_closes_the_socket, setup, teardown),
         cmocka_unit_test_setup_teardown(a_connect_that_goes_on_would_block, setup, teardown),
         cmocka_unit_test_setup_teardown(ipv6_has_no_ipv4_peers, setup, teardown),
+        cmocka_unit_test_setup_teardown(ipv6_has_no_ipv4_peers_with_workers_either, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(accepted_sockets_inherit, setup, teardown),
         cmocka_unit_test_setup_teardown(a_peer_that_has_reset_is_no_error_of_accept, setup,
                                         teardown),

@@ -132,8 +132,12 @@ int32_t texts_answer(struct component_call *call, unsigned slot, struct texts te
     size_t mended = 0;
     size_t count = count_texts(texts, &mended);
     size_t values = as_pairs ? count * 2 : count;
+    if (count == 0) {
+        call->results[slot].list = (struct component_list){NULL, 0};
+        return 0;
+    }
     union component_value *items = component_scratch(call, values * sizeof *items + mended);
-    if (items == NULL && count > 0) {
+    if (items == NULL) {
         return component_trap(call, "out of memory");
     }
     uint8_t *room = (uint8_t *)(items + values);

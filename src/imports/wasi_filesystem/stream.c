@@ -47,7 +47,8 @@ static int64_t settle(int64_t n)
 static int64_t input_read(struct input_stream *stream, uint8_t *to, size_t len)
 {
     struct fs_position *position = stream->source;
-    struct iovec iov = {to, len};
+    struct iovec iov = {.iov_len = len};
+    iov.iov_base = to;
     int64_t n = guest_file_pread(position->f, &iov, 1, position->offset);
     if (n > 0) {
         position->offset += (uint64_t)n;

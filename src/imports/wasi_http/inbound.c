@@ -51,13 +51,16 @@ static void tell(struct wasi_http_inbound *inbound, enum wasi_http_state state, 
     }
 }
 
-/* Break it off; before anything has left the front answers 500. */
+/* Break it off; before anything has left the front answers 500. The handler may let go of us when it
+ * is told. */
 static void break_off(struct wasi_http_inbound *inbound, const char *why)
 {
     struct http_transaction *transaction = let_go(inbound);
+    http_link_ref(&inbound->link);
     tell(inbound, WASI_HTTP_BROKEN, why);
     http_transaction_fail(transaction, 500, 0 /* retry_after_s */);
     let_go_of_body(inbound);
+    http_link_unref(&inbound->link);
 }
 
 /* -- the link's part of the response ---------------------------------------------------------- */
@@ -93,12 +96,14 @@ static int link_end(struct http_link *link, const struct http_header *trailers, 
     }
     count = pick_trailers(trailers, count, picked);
     struct http_transaction *transaction = let_go(inbound);
+    http_link_ref(link); /* as in break_off */
     tell(inbound, WASI_HTTP_COMPLETE, NULL);
     http_transaction_end(transaction, picked, count);
     if (picked != some) {
         free(picked);
     }
     let_go_of_body(inbound);
+    http_link_unref(link);
     return 0;
 }
 

@@ -35,6 +35,7 @@ static bool is_ready(struct descriptor *d, unsigned direction)
 
 /* -- input ------------------------------------------------------------------------------------ */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the kernel writes there */
 static int64_t input_read(struct input_stream *stream, uint8_t *to, size_t len)
 {
     struct descriptor *d = stream->source;
@@ -48,6 +49,7 @@ static bool input_ready(struct input_stream *stream)
     return d == NULL || is_ready(d, LOOP_READ);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the ops' */
 static void input_arm(struct input_stream *stream, uint64_t *deadline_ns)
 {
     (void)deadline_ns; /* a descriptor wakes by itself */
@@ -147,12 +149,18 @@ static int drain(struct descriptor *d)
     return n < 0 ? (int)n : 0;
 }
 
+static int add_kept(struct kept *kept, struct span bytes)
+{
+    int r = buffer_append(&kept->bytes, bytes);
+    return r == -EMSGSIZE ? -ENOBUFS : r;
+}
+
 /* Keep bytes behind what is kept already. 0 or a negative errno: then nothing was added. */
 static int keep(struct descriptor *d, struct span bytes)
 {
     struct kept *kept = find_kept(d);
     if (kept != NULL) {
-        return buffer_append(&kept->bytes, bytes);
+        return add_kept(kept, bytes);
     }
     kept = calloc(1, sizeof *kept);
     if (kept == NULL) {
@@ -162,7 +170,7 @@ static int keep(struct descriptor *d, struct span bytes)
     kept->extension.on_guest_done = on_guest_done;
     kept->d = descriptor_ref(d);
     buffer_init(&kept->bytes, DESCRIPTOR_STREAM_KEPT_MAX);
-    int r = buffer_append(&kept->bytes, bytes);
+    int r = add_kept(kept, bytes);
     if (r < 0) {
         free_kept(kept);
         return r;
@@ -225,6 +233,7 @@ static int output_flush(struct output_stream *stream)
     return d != NULL ? drain(d) : 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the ops' */
 static void output_arm(struct output_stream *stream, uint64_t *deadline_ns)
 {
     (void)deadline_ns;

@@ -3,7 +3,7 @@
 #define HYTHE_IMPORTS_WASI_SOCKETS_HOST_NAME_H
 
 #include "base/span.h"
-#include "net/address.h"
+#include "guest/resolve.h" /* struct net_address */
 
 enum { HOST_NAME_MAX_LEN = 253 };
 

@@ -9,7 +9,6 @@
 
 #include "guest/socket.h"
 #include "imports/component.h"
-#include "net/address.h"
 
 /* enum error-code, in its order. */
 enum sockets_error {

@@ -3,6 +3,7 @@
 use crate::linked::{Ended, OneThread};
 use crate::slots::{put_args, take_answer, Answer, Args, Frame, Slot};
 use crate::wasi::{declare, IncomingRequest, ResponseOutparam};
+use std::collections::HashSet;
 use std::ffi::{c_char, c_void, CStr, OsStr};
 use std::future::{poll_fn, Future};
 use std::os::unix::ffi::OsStrExt;
@@ -312,7 +313,8 @@ pub unsafe extern "C" fn hythe_component_visit(
         unsafe { (&*engine.cast::<Engine>(), &*component.cast::<Component>()) };
     let ty = component.component_type();
     let text = |text: &str| (text.as_ptr().cast::<c_char>(), text.len());
-    let tell = |is_export: bool, name: &str, item: &ComponentItem| {
+    let mut seen = HashSet::new();
+    let mut tell = |is_export: bool, name: &str, item: &ComponentItem| {
         let (name, name_len) = text(name);
         let instance = match item {
             ComponentItem::ComponentInstance(instance) => instance,
@@ -321,7 +323,13 @@ pub unsafe extern "C" fn hythe_component_visit(
         };
         visit(env, is_export, name, name_len, std::ptr::null(), 0);
         for (inner, item) in instance.exports(engine) {
-            if !matches!(item.ty, ComponentItem::Type(_)) {
+            let is_own = match item.ty {
+                ComponentItem::Type(_) => false,
+                // Interfaces name the resources that they use of others.
+                ComponentItem::Resource(ty) => seen.insert(format!("{ty:?}")),
+                _ => true,
+            };
+            if is_own {
                 let (inner, inner_len) = text(inner);
                 visit(env, is_export, name, name_len, inner, inner_len);
             }

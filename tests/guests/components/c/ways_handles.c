@@ -9,7 +9,7 @@
  *   /poll-twice        the same pollable twice in one list
  *   /twice             sets the outparam twice (T)
  *   /consume-twice     consume, stream, body and write once more: each must be refused
- *   /drop-order/KIND   below; what returns prints "KIND returned"
+ *   /drop-order/KIND   one of those below; what returns prints "KIND returned"; without KIND: their names
  */
 #include "wasi_ways.h"
 
@@ -348,8 +348,8 @@ static const struct way orders[] = {
     {"orderly", orderly},
     {"request-before-body", request_before_body},
     {"response-before-body", response_before_body},
-    {"request-before-headers", request_before_headers},               /* T */
-    {"response-before-headers", response_before_headers},             /* T */
+    {"request-before-headers", request_before_headers},
+    {"response-before-headers", response_before_headers},
     {"incoming-body-before-stream", incoming_body_before_stream},     /* T */
     {"incoming-finish-before-stream", incoming_finish_before_stream}, /* T */
     {"outgoing-body-before-stream", outgoing_body_before_stream},     /* T */
