@@ -87,7 +87,7 @@ struct guest {
     int broker_fd;           /* where sockets shared with other workers are asked for; -1 when
                                 * there are none; borrowed */
 
-    struct http_client *http;  /* the way out over HTTP, NULL without one; borrowed: the host's */
+    struct http_client *http; /* the way out over HTTP, NULL without one; borrowed: the host's */
     struct http_client *(*open_http)(struct guest *guest); /* the host's: makes it; NULL: it is made
                                                             * already, or there is none */
     uint32_t http_max_handles; /* responses open at a time; 0: no limit of its own */

@@ -352,6 +352,7 @@ static bool pollable_ready(struct pollable *pollable)
     return true;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the ops' */
 static void pollable_arm(struct pollable *pollable, uint64_t *deadline_ns)
 {
     struct tcp_socket *tcp = container_of(pollable->source, struct tcp_socket, base);

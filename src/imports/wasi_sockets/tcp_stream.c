@@ -29,6 +29,7 @@ static void mark(struct tcp_socket *tcp, unsigned direction)
 
 /* -- input ------------------------------------------------------------------------------------ */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the kernel writes there */
 static int64_t input_read(struct input_stream *stream, uint8_t *to, size_t len)
 {
     struct tcp_socket *tcp = stream->source;
@@ -50,6 +51,7 @@ static bool input_ready(struct input_stream *stream)
     return tcp->is_shut_read || guest_socket_is_readable(tcp->s);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the ops' */
 static void input_arm(struct input_stream *stream, uint64_t *deadline_ns)
 {
     (void)deadline_ns; /* there is none */
@@ -116,6 +118,7 @@ static int output_flush(struct output_stream *stream)
     return s->is_draining ? -EAGAIN : 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the ops' */
 static void output_arm(struct output_stream *stream, uint64_t *deadline_ns)
 {
     (void)deadline_ns; /* there is none */

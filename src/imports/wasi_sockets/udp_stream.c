@@ -182,6 +182,7 @@ static bool incoming_ready(struct pollable *pollable)
     return is_stale(stream) || guest_socket_is_readable(stream->udp->s);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the ops' */
 static void incoming_arm(struct pollable *pollable, uint64_t *deadline_ns)
 {
     const struct datagram_stream *stream =
@@ -271,6 +272,7 @@ static bool outgoing_ready(struct pollable *pollable)
     return is_stale(stream) || sockets_is_writable(stream->udp->s);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the ops' */
 static void outgoing_arm(struct pollable *pollable, uint64_t *deadline_ns)
 {
     const struct datagram_stream *stream =
