@@ -95,12 +95,15 @@ static void on_failure(void *context, const struct http_target *target, enum htt
 
 /* -- its life --------------------------------------------------------------------------------- */
 
+static bool is_client(const char *name)
+{
+    return strcmp(name, import_module) == 0 || strncmp(name, interface, sizeof interface - 1) == 0;
+}
+
 bool outbound_is_wanted(const struct module *module)
 {
     for (uint32_t i = 0; i < module_import_count(module); i++) {
-        const char *name = module_import(module, i)->module;
-        if (strcmp(name, import_module) == 0 ||
-            strncmp(name, interface, sizeof interface - 1) == 0) {
+        if (is_client(module_import(module, i)->module)) {
             return true;
         }
     }
@@ -113,8 +116,8 @@ static bool read_module(struct guest *guest, const struct module *module)
     bool has_client = false;
     for (uint32_t i = 0; i < module_import_count(module); i++) {
         const struct module_import *import = module_import(module, i);
+        has_client = has_client || is_client(import->module);
         if (strcmp(import->module, import_module) == 0) {
-            has_client = true;
             guest->http_has_handles = guest->http_has_handles ||
                                       strcmp(import->name, "close") == 0 ||
                                       strcmp(import->name, "body_read") == 0;

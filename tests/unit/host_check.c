@@ -46,8 +46,11 @@ static bool offers(const struct module_import *import)
 static void describe(const struct module_import *imports, uint32_t count,
                      struct dialect_report *report)
 {
-    const struct dialect_input input = {imports, count, command_exports, COUNT(command_exports),
-                                        offers};
+    const struct dialect_input input = {.imports = imports,
+                                        .import_count = count,
+                                        .exports = command_exports,
+                                        .export_count = COUNT(command_exports),
+                                        .offers = offers};
     assert_int_equal(dialect_describe(&input, report), 0);
 }
 
@@ -131,7 +134,8 @@ static void text_of_a_library(void **state)
         {.name = "add", .params = "ii", .results = "i"},
         {.name = "it's", .params = "", .results = ""},
     };
-    const struct dialect_input input = {NULL, 0, exports, COUNT(exports), offers};
+    const struct dialect_input input = {
+        .exports = exports, .export_count = COUNT(exports), .offers = offers};
     struct dialect_report report;
     struct buffer out;
     (void)state;
@@ -232,7 +236,7 @@ static void no_start_names_the_functions_and_invoke(void **state)
         {.name = "f7", .params = "", .results = ""}, {.name = "f8", .params = "", .results = ""},
         {.name = "f9", .params = "", .results = ""},
     };
-    struct dialect_input input = {NULL, 0, exports, 2, offers};
+    struct dialect_input input = {.exports = exports, .export_count = 2, .offers = offers};
     const struct dialect_start nix = {.way = START_RUN, .invoke = "nix\n"};
     struct dialect_report report;
     struct buffer out;

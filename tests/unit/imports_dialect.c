@@ -48,14 +48,18 @@ static void describe(const struct module_import *imports, uint32_t count,
     static struct module_export exports[2];
     exports[0] = start;
     exports[1] = memory_export;
-    const struct dialect_input input = {imports, count, exports, COUNT(exports), offers};
+    const struct dialect_input input = {.imports = imports,
+                                        .import_count = count,
+                                        .exports = exports,
+                                        .export_count = COUNT(exports),
+                                        .offers = offers};
     assert_int_equal(dialect_describe(&input, report), 0);
 }
 
 static enum dialect_problem problem_of(const struct dialect_report *report, const char *invoke)
 {
-    const struct dialect_start start = {.way = START_RUN, .invoke = invoke};
-    return dialect_problem(report, &start);
+    const struct dialect_start run = {.way = START_RUN, .invoke = invoke};
+    return dialect_problem(report, &run);
 }
 
 static bool has_grant(const struct dialect_report *report, const char *option, bool is_needed)
@@ -321,7 +325,11 @@ static void describe_exports(const struct module_export *exports, uint32_t count
                              struct dialect_report *report)
 {
     static const struct module_import imports[] = {FUNC(P1, "proc_exit", "i")};
-    const struct dialect_input input = {imports, 1, exports, count, offers};
+    const struct dialect_input input = {.imports = imports,
+                                        .import_count = 1,
+                                        .exports = exports,
+                                        .export_count = count,
+                                        .offers = offers};
     assert_int_equal(dialect_describe(&input, report), 0);
 }
 
@@ -382,7 +390,11 @@ static void memory_is_asked_for_when_a_call_reads_it(void **state)
     static const struct module_import does_not[] = {FUNC(P1, "proc_exit", "i"),
                                                     FUNC(P1, "fd_close", "i")};
     struct dialect_report report;
-    struct dialect_input input = {needs, 1, &start, 1, offers};
+    struct dialect_input input = {.imports = needs,
+                                  .import_count = 1,
+                                  .exports = &start,
+                                  .export_count = 1,
+                                  .offers = offers};
     (void)state;
     assert_int_equal(dialect_describe(&input, &report), 0);
     assert_int_equal(problem_of(&report, NULL), PROBLEM_NO_MEMORY);
@@ -406,7 +418,7 @@ static void a_function_called_memory_is_no_memory(void **state)
 
 static void an_empty_module(void **state)
 {
-    const struct dialect_input input = {NULL, 0, NULL, 0, offers_nothing};
+    const struct dialect_input input = {.offers = offers_nothing};
     struct dialect_report report;
     (void)state;
     assert_int_equal(dialect_describe(&input, &report), 0);

@@ -25,8 +25,11 @@ static void describe(const struct module_import *imports, uint32_t count,
         {.name = "_start", .params = "", .results = ""},
         {.name = "memory", .kind = EXTERN_MEMORY, .params = "", .results = ""},
     };
-    const struct dialect_input input = {imports, count, exports, ARRAY_COUNT(exports),
-                                        imports_offer};
+    const struct dialect_input input = {.imports = imports,
+                                        .import_count = count,
+                                        .exports = exports,
+                                        .export_count = ARRAY_COUNT(exports),
+                                        .offers = imports_offer};
     assert_int_equal(dialect_describe(&input, report), 0);
 }
 

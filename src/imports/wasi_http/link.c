@@ -7,12 +7,11 @@
 struct wasi_http_error http_failure_error(int failure)
 {
     int kind = -failure - HTTP_FAILURE_BASE;
-    if (kind < 0) {
+    if (kind < 0 || kind >= WASI_HTTP_ERROR_CASES) {
         return wasi_http_error_from_errno(failure);
     }
-    return kind < WASI_HTTP_ERROR_CASES
-               ? (struct wasi_http_error){.kind = (enum wasi_http_error_case)kind}
-               : wasi_http_error_internal(NULL);
+    struct wasi_http_error error = {.kind = (enum wasi_http_error_case)kind};
+    return error;
 }
 
 void http_link_init(struct http_link *link, struct guest *guest, const struct http_link_ops *ops)

@@ -355,7 +355,7 @@ static int begin(struct asked *asked, struct guest *guest, struct outgoing_excha
 static int send_request(struct asked *asked, struct guest *guest,
                         struct outgoing_exchange **ret_exchange)
 {
-    if (guest->http == NULL) {
+    if (guest_http(guest) == NULL) {
         return fail(asked, WASI_HTTP_REQUEST_DENIED);
     }
     if (!has_room(guest)) {

@@ -32,7 +32,8 @@ int http_text_set(struct http_text *text, struct guest *guest, struct span value
         memcpy(data, value.data, value.len);
     }
     http_text_done(text, guest);
-    *text = (struct http_text){data, value.len};
+    text->data = data;
+    text->len = value.len;
     return 0;
 }
 
