@@ -141,14 +141,6 @@ def test_library(hythe, guest):
     assert "--invoke" in text and "answer" in text and "add" in text
 
 
-def test_component(hythe, tmp_path):
-    """A component is named as what it is."""
-    path = tmp_path / "component.wasm"
-    path.write_bytes(b"\0asm\x0d\0\x01\0")
-    result = hythe("check", path)
-    assert result.code != 0 and "component" in result.out + result.err, result
-
-
 @pytest.mark.parametrize("content, code", [(None, 127), (b"", 126), (b"no module", 126)])
 def test_file_that_is_no_module(hythe, guest, tmp_path, content, code):
     """As with run; and the modules beside it are described all the same."""

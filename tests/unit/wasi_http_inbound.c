@@ -488,6 +488,26 @@ static void a_wait_that_cannot_end_fails(void **state)
     http_guest_free(g);
 }
 
+/* What is kept for a guest's messages is limited in all. */
+static void a_guest_that_keeps_too_much_is_told(void **state)
+{
+    (void)state;
+    struct http_guest *g = begin("GET");
+    uint32_t response = http_guest_response(g, "");
+    uint32_t body = http_guest_body(g, response);
+    uint32_t stream = http_guest_stream(g, body);
+    g->f->guest.http_bytes = GUEST_HTTP_BYTES_MAX - 100;
+    assert_int_equal(streams_call(g, "[method]output-stream.blocking-write-and-flush",
+                                  NUMBER(stream), TEXT("x")),
+                     0);
+    assert_int_equal(http_guest_failure(g), WASI_HTTP_INTERNAL_ERROR);
+    assert_int_equal(g->f->guest.http_bytes, GUEST_HTTP_BYTES_MAX - 100);
+    g->f->guest.http_bytes = 0;
+    http_guest_set(g, response);
+    expect_broken(g, true, "gave the body up");
+    http_guest_free(g);
+}
+
 static void a_pollable_follows_the_room(void **state)
 {
     (void)state;
@@ -680,6 +700,7 @@ int main(void)
         cmocka_unit_test(a_parked_guest_is_not_copied_from),
         cmocka_unit_test(back_pressure_with_constant_memory),
         cmocka_unit_test(a_wait_that_cannot_end_fails),
+        cmocka_unit_test(a_guest_that_keeps_too_much_is_told),
         cmocka_unit_test(a_pollable_follows_the_room),
         cmocka_unit_test(the_client_goes_at_any_moment),
         cmocka_unit_test(a_parked_write_ends_with_the_client),

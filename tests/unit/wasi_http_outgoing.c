@@ -373,6 +373,57 @@ static void a_body_that_streams_with_trailers(void **state)
     end(o);
 }
 
+/* It is sent without one: chunks confuse servers that expect no body of a GET. */
+static void a_get_whose_body_was_opened(void **state)
+{
+    (void)state;
+    struct fixture *o = begin_open();
+    uint32_t rep = request(o, "", "", "/");
+    uint32_t body = body_of(o, rep);
+    uint32_t future = start(o, rep);
+    expect_head(o, "GET", "/", "");
+    assert_int_equal(finish(o, body, NONE), 0);
+    http_wire_say(o->wire, EMPTY);
+    expect_status(o, response(o, future), 200);
+
+    rep = request(o, "", "", "/");
+    body = body_of(o, rep);
+    uint32_t stream = stream_of(o, body);
+    future = start(o, rep);
+    expect_head(o, "GET", "/", "");
+    assert_int_equal(streams(o, "[method]output-stream.check-write", NUMBER(stream)), 0);
+    assert_int_equal(streams(o, "[method]output-stream.write", NUMBER(stream), TEXT("abc")), 0);
+    assert_int_equal(o->results[0].number, 1);
+    assert_int_equal(types(o, "http-error-code", NUMBER(o->results[2].number)), 0);
+    assert_int_equal(o->results[1].number, WASI_HTTP_REQUEST_LENGTH_REQUIRED);
+    drop_stream(o, "output-stream", stream);
+    drop(o, "outgoing-body", body);
+    http_wire_say(o->wire, EMPTY);
+    expect_status(o, response(o, future), 200);
+    assert_int_equal(o->wire->connections, 1);
+    end(o);
+}
+
+static void a_get_with_a_body(void **state)
+{
+    (void)state;
+    struct fixture *o = begin_open();
+    uint32_t rep = request(o, "content-length", "3", "/");
+    uint32_t stream = stream_of(o, body_of(o, rep));
+    (void)start(o, rep);
+    expect_head(o, "GET", "/", "Content-Length: 3\r\n");
+    write_text(o, stream, "abc");
+    http_wire_expect(o->wire, "abc");
+
+    rep = request(o, "", "", "/");
+    stream = stream_of(o, body_of(o, rep));
+    write_text(o, stream, "abc");
+    (void)start(o, rep);
+    assert_non_null(strstr(http_wire_until(o->wire, "\r\n\r\n"), "chunked"));
+    http_wire_expect(o->wire, "3\r\nabc\r\n");
+    end(o);
+}
+
 /* The response comes first, and the request goes on. */
 static void both_directions_at_once(void **state)
 {
@@ -757,6 +808,8 @@ int main(void)
         cmocka_unit_test(a_method_of_its_own),
         cmocka_unit_test(a_body_that_was_finished_has_a_length),
         cmocka_unit_test(a_body_that_streams_with_trailers),
+        cmocka_unit_test(a_get_whose_body_was_opened),
+        cmocka_unit_test(a_get_with_a_body),
         cmocka_unit_test(both_directions_at_once),
         cmocka_unit_test(trailers_of_the_response),
         cmocka_unit_test(a_redirect_is_a_response),

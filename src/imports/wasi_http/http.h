@@ -37,7 +37,9 @@ struct wasi_http_inbound_options {
 };
 
 /* Make the incoming-request and the response-outparam in the guest's table, whose reps go to
- * ret_reps[0] and [1], for a call of handle. 0 or a negative errno. The options are copied. */
+ * ret_reps[0] and [1], for a call of handle. 0 or a negative errno. The options are copied. The guest
+ * has to stay until the state says that the transaction has ended, or until detach: bytes that it
+ * has written may still be on their way when its call has returned. */
 int wasi_http_inbound_new(struct guest *guest, const struct wasi_http_inbound_options *options,
                           struct wasi_http_inbound **ret_inbound, uint32_t ret_reps[2]);
 

@@ -30,6 +30,7 @@ struct outgoing_exchange {
     struct http_link link;
     struct http_exchange *exchange; /* owned; NULL until it has begun */
     struct outgoing_body *body;     /* a reference while it is attached; or NULL */
+    bool is_bodiless;               /* the request was sent without one, whatever the guest does */
 };
 
 struct future_incoming_response {
@@ -96,6 +97,9 @@ static uint32_t link_trailers(struct http_link *link, const struct http_header *
 static int64_t link_write(struct http_link *link, const uint8_t *bytes, size_t len)
 {
     struct outgoing_exchange *self = exchange_of(link);
+    if (self->is_bodiless) {
+        return http_failure(WASI_HTTP_REQUEST_LENGTH_REQUIRED);
+    }
     int64_t n = http_exchange_write(self->exchange, bytes, len);
     if (n >= 0 || n == -EAGAIN) {
         return n;
@@ -106,7 +110,8 @@ static int64_t link_write(struct http_link *link, const uint8_t *bytes, size_t l
 static int link_end(struct http_link *link, const struct http_header *trailers, uint32_t count)
 {
     struct outgoing_exchange *self = exchange_of(link);
-    enum http_error error = http_exchange_finish(self->exchange, trailers, count);
+    enum http_error error =
+        self->is_bodiless ? HTTP_OK : http_exchange_finish(self->exchange, trailers, count);
     let_go(self, -EPIPE);
     return error == HTTP_OK ? 0 : http_failure(wasi_http_error_from_client(error).kind);
 }
@@ -115,7 +120,9 @@ static void link_abort(struct http_link *link, const char *why)
 {
     struct outgoing_exchange *self = exchange_of(link);
     (void)why; /* the client's on_failure says it to the operator */
-    http_exchange_abort(self->exchange);
+    if (!self->is_bodiless) {
+        http_exchange_abort(self->exchange);
+    }
     let_go(self, -EPIPE);
 }
 
@@ -320,6 +327,15 @@ static bool has_room(const struct guest *guest)
     return guest->http_max_handles == 0 || guest->http_open < guest->http_max_handles;
 }
 
+/* Many guests open the body of a GET, too, and finish it later without a byte in it. Sent in chunks,
+ * as of an unknown length, it would confuse servers that expect none. */
+static bool has_no_body(const struct outgoing_request *request)
+{
+    const struct outgoing_body *body = request->body;
+    bool is_usual = request->method == HTTP_METHOD_GET || request->method == HTTP_METHOD_HEAD;
+    return is_usual && body->state == OUTGOING_OPEN && body->length < 0 && body->written == 0;
+}
+
 static int begin(struct asked *asked, struct guest *guest, struct outgoing_exchange *self)
 {
     const struct outgoing_request *request = asked->request;
@@ -333,8 +349,9 @@ static int begin(struct asked *asked, struct guest *guest, struct outgoing_excha
     if (asked->options != NULL) {
         http.times = wasi_http_options_times(asked->options);
     }
-    bool is_streamed = body != NULL && !outgoing_body_is_whole(body, &http.body);
-    if (is_streamed) {
+    bool is_attached = body != NULL && !outgoing_body_is_whole(body, &http.body);
+    self->is_bodiless = is_attached && has_no_body(request);
+    if (is_attached && !self->is_bodiless) {
         http.streams_body = true;
         http.body_length = body->length;
     }
@@ -344,7 +361,7 @@ static int begin(struct asked *asked, struct guest *guest, struct outgoing_excha
         return fail_client(asked, error);
     }
     guest->http_open++;
-    if (is_streamed) {
+    if (is_attached) {
         self->body = (struct outgoing_body *)(void *)resource_ref(&body->base);
         outgoing_body_attach(body, &self->link);
     }

@@ -82,6 +82,8 @@ struct input_stream *descriptor_input_stream_new(struct guest *guest, struct des
 
 /* -- what is kept back ------------------------------------------------------------------------ */
 
+enum { END_PATIENCE_MS = 5000 };
+
 /* Of one descriptor of a guest; its key is the descriptor. There is none when nothing is kept. */
 struct kept {
     struct guest_extension extension;
@@ -124,11 +126,16 @@ static int64_t send_kept(struct kept *kept)
     return n;
 }
 
-/* The guest's end. What does not go now never does: nobody is left to wait for it. */
+/* The guest's end. Only a real pipe or terminal takes less than it is given, which a guest of `hythe run`
+ * alone has: as a process that ends, it waits for its reader, but not for one that has stopped. */
 static void on_guest_done(struct guest_extension *extension)
 {
     struct kept *kept = container_of(extension, struct kept, extension);
-    (void)send_kept(kept);
+    struct pollfd asked = {.fd = kept->d->fd, .events = POLLOUT};
+    int64_t n = send_kept(kept);
+    while (n >= 0 && kept->bytes.len > 0 && asked.fd >= 0 && poll(&asked, 1, END_PATIENCE_MS) > 0) {
+        n = send_kept(kept);
+    }
     free_kept(kept);
 }
 
