@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit import process
+from kit import process, wasmtime
 
 REACHED = "reached"
 MISSED = "**missed**"
@@ -94,6 +94,7 @@ def _machine(setting):
                          f"tokio {_locked_version(native, 'tokio')}; gcc -O2"],
         ["libcurl", setting.tool_version(["curl", "--version"])],
         ["nginx", setting.tool_version(["/usr/sbin/nginx", "-v"])],
+        ["wasmtime serve", wasmtime.version(setting)],
         ["wrk", setting.tool_version(["wrk", "--version"])],
         ["strace", setting.tool_version(["strace", "--version"])],
     ]).replace("---: |\n", "--- |\n", 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from kit import build, process, server
 from kit.nginx import start as start_nginx
 
-READY_S = 60
+READY_S = 300  # the first start compiles its module
 HELLO = "Hello from the loopback\n"
 
 NGINX = """\
@@ -59,20 +59,22 @@ class Served:
         self.port = port
 
 
-def _port_of(child):
+def port_of(child, words="serving on"):
+    """The port in the line on stderr with these words before an address."""
     poll = select.poll()
     poll.register(child.stderr, select.POLLIN | select.POLLHUP)
     deadline_s = time.monotonic() + READY_S
     said = []
     while time.monotonic() < deadline_s and poll.poll(1000 * READY_S):
         line = child.stderr.readline()
-        found = re.search(r"serving on https?://.*:(\d+)", line)
+        found = re.search(words + r" https?://.*:(\d+)", line)
         if found:
             return int(found.group(1))
         if not line:
             break
         said.append(line.strip())
-    raise process.Failure(f"hythe serve did not start: {' / '.join(said[-3:])}")
+    raise process.Failure(f"{Path(child.args[0]).name} serve did not start: "
+                          + " / ".join(said[-3:]))
 
 
 @contextmanager
@@ -86,7 +88,7 @@ def hythe(setting, config):
     child = process.start([setting.hythe, "serve", path], setting.server_cpus,
                           stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     try:
-        yield Served(child, _port_of(child))
+        yield Served(child, port_of(child))
     finally:
         process.end(child)
 

@@ -2,7 +2,7 @@
 report.Row."""
 from dataclasses import dataclass
 
-from rows import many, outbound, serving
+from rows import components, many, outbound, serving
 from rows.idle import idle, ten_thousand
 from rows.polling import park, poll_list
 from rows.starting import start
@@ -41,6 +41,15 @@ TOPICS = {
         "routes": serving.routes,
         "keepalive": serving.keepalive,
         "tail": serving.tail,
+    }),
+    "components": Topic("Components", {
+        "wasi_hello": components.wasi_hello,
+        "wasi_reuse": components.wasi_reuse,
+        "wasi_js": components.wasi_js,
+        "wasi_echo": components.wasi_echo,
+        "wasi_gets": components.wasi_gets,
+        "wasi_parked": components.wasi_parked,
+        "wasi_start": components.wasi_start,
     }),
 }
 

@@ -2,7 +2,7 @@
 import time
 from statistics import median
 
-from kit import process, report, server, serving
+from kit import compare, process, report, server, serving
 
 MIB = 1 << 20
 OFF = """
@@ -17,59 +17,19 @@ connections = 16777216
 """
 
 
-def _rounds(setting, subjects, load):
-    """Rounds on all subjects in turn, in changing order: a list of tuples in their order."""
-    pairs = setting.pick(9, 3)
-    for subject in subjects:
-        load(subject, 1)
-    rounds = []
-    for i in range(pairs):
-        order = list(range(len(subjects)))
-        if i % 2 == 1:
-            order.reverse()
-        seen = {k: load(subjects[k], setting.pick(2, 1)) for k in order}
-        rounds.append(tuple(seen[k] for k in range(len(subjects))))
-        process.say(f"round {i + 1} of {pairs}: "
-                    + ", ".join(f"{one.cpu_us:.2f}" for one in rounds[-1]) + " us of CPU a request")
-    return rounds
-
-
-def _ratio(rounds):
-    return median(first.per_cpu_second / second.per_cpu_second for first, second, *_ in rounds)
-
-
-def _details(name, note, titles, rounds):
-    header = ["round"]
-    for title in titles:
-        header += [f"{title} requests/s", "busy", "CPU µs a request"]
-    cells = []
-    for i, one in enumerate(rounds):
-        cells.append([f"{i + 1}"])
-        for each in one:
-            cells[-1] += [f"{each.per_second:,.0f}", f"{each.busy_percent:.0f} %",
-                          f"{each.cpu_us:.2f}"]
-    return f"### {name}\n\n{note}\n\n" + report.table(header, cells)
-
-
-def _row(name, what, target, rounds, titles, note, unit="requests"):
-    ratio = 100 * _ratio(rounds)
-    us = [median(one[k].cpu_us for one in rounds) for k in range(len(titles))]
-    measured = ", ".join(f"{title} {value:.1f} µs" for title, value in zip(titles, us))
-    return report.Row(what, f"≥ {target} % of {titles[1]}'s {unit} per CPU-second",
-                      f"{measured} of CPU a request", f"{ratio:.0f} %",
-                      report.verdict(ratio >= target), _details(name, note, titles, rounds))
+def _load(setting, **options):
+    return lambda subject, seconds: serving.load(subject, setting, seconds, **options)
 
 
 def front(setting):
     """A fixed answer from hythe's own front against nginx `return 200`."""
     with serving.hythe(setting, serving.text_route()) as ours, serving.nginx(setting) as theirs:
-        rounds = _rounds(setting, (ours, theirs),
-                         lambda subject, seconds: serving.load(subject, setting, seconds))
-    return _row("front", "native C handler on hythe's front, `wrk -t1 -c8`, against nginx "
-                "`return 200`", 90, rounds, ("hythe", "nginx"),
-                "Keep-alive, 8 connections, the same 24 bytes; all of hythe's processes and "
-                "threads are counted, with every timeout and limit at its default; no access log "
-                "on either side.")
+        rounds = compare.rounds(setting, (ours, theirs), _load(setting))
+    return compare.percent_row(
+        "front", "native C handler on hythe's front, `wrk -t1 -c8`, against nginx `return 200`", 90,
+        rounds, ("hythe", "nginx"),
+        "Keep-alive, 8 connections, the same 24 bytes; all of hythe's processes and threads are "
+        "counted, with every timeout and limit at its default; no access log on either side.")
 
 
 def cgi(setting):
@@ -78,44 +38,41 @@ def cgi(setting):
     with serving.hythe(setting, config) as subject:
         def load(path, seconds):
             return serving.load(subject, setting, seconds, path=path)
-        rounds = _rounds(setting, ("/", "/native"), load)
-    return _row("cgi", "CGI hello (C, wasi-libc), fresh instance per request, against the native "
-                "handler", 25, rounds, ("CGI", "native"),
-                "Both are routes of one server.")
+        rounds = compare.rounds(setting, ("/", "/native"), load)
+    return compare.percent_row(
+        "cgi", "CGI hello (C, wasi-libc), fresh instance per request, against the native handler",
+        25, rounds, ("CGI", "native"), "Both are routes of one server.")
 
 
-def cgi_echo(setting):
-    """1 MiB through a CGI echo, streaming, against nginx proxying the same bytes."""
-    config = serving.module_route(setting, "cgi_echo", extra="body = 0\n")
-    seen = {}
+def echo(setting, name, guest, title, target):
+    """1 MiB through a guest's echo, streaming, against nginx proxying the same bytes."""
+    config = serving.module_route(setting, guest, extra="body = 0\n")
     with serving.hythe(setting, config) as ours, serving.nginx(setting, "on") as on, \
             serving.nginx(setting, "off") as off:
-        rounds = _rounds(setting, (ours, on, off),
-                         lambda subject, seconds: serving.load(subject, setting, seconds,
-                                                               path="/echo", upload=MIB))
-        seen["memory"] = _memory_of_echo(setting, ours)
+        rounds = compare.rounds(setting, (ours, on, off),
+                                _load(setting, path="/echo", upload=MIB))
+        host = _memory_of_echo(setting, ours)
     # The better of the two ways to set nginx up is what counts.
-    better = min((1, 2), key=lambda k: median(one[k].cpu_us for one in rounds))
-    ratio = 100 * median(one[0].per_cpu_second / one[better].per_cpu_second for one in rounds)
-    us = [median(one[k].cpu_us for one in rounds) for k in range(3)]
-    host = seen["memory"]
-    is_reached = ratio >= 50 and host <= 256 << 10
+    us = compare.cpu_us(rounds)
+    better = min((1, 2), key=lambda k: us[k])
+    ratio = 100 * compare.ratio(rounds, better)
+    is_reached = ratio >= target and host <= 256 << 10
     note = ("`POST` of 1 MiB, 8 connections. nginx hands the bytes to a small native echo server "
             "and back; that server is not counted. Memory: 100 requests stopped half-way in both "
             "directions, RSS of the processes less the guests' linear memories, for each: "
             f"{host:,.0f} bytes.")
-    return report.Row("1 MiB body through a CGI echo, streaming, against nginx proxying the same "
-                      "bytes", "≥ 50 % of nginx's requests per CPU-second; ≤ 256 KiB a request "
-                      "beside the guest's",
-                      f"CGI {us[0]:,.0f} µs, nginx {us[better]:,.0f} µs of CPU a request; "
+    return report.Row(f"1 MiB body through a {title} echo, streaming, against nginx proxying the "
+                      "same bytes", f"≥ {target} % of nginx's requests per CPU-second; ≤ 256 KiB a "
+                      "request beside the guest's",
+                      f"{title} {us[0]:,.0f} µs, nginx {us[better]:,.0f} µs of CPU a request; "
                       f"{host / 1024:,.0f} KiB", f"{ratio:.0f} %", report.verdict(is_reached),
-                      _details("cgi_echo", note, ("CGI", "nginx, buffering", "nginx, not buffering"),
-                               rounds))
+                      compare.details(name, note, (title, "nginx, buffering",
+                                                   "nginx, not buffering"), rounds))
 
 
-def _total_memory(pid):
-    members = [process.memory(member) for member in process.family(pid)]
-    return sum(one.pss for one in members), sum(one.guest_rss for one in members)
+def cgi_echo(setting):
+    """1 MiB through a CGI echo, streaming, against nginx proxying the same bytes."""
+    return echo(setting, "cgi_echo", "cgi_echo", "CGI", 50)
 
 
 def _memory_of_echo(setting, subject):
@@ -123,7 +80,7 @@ def _memory_of_echo(setting, subject):
     count = setting.pick(100, 20)
     head = (b"POST /echo HTTP/1.1\r\nHost: bench\r\nContent-Length: " + str(MIB).encode()
             + b"\r\n\r\n")
-    before, guest_before = _total_memory(subject.pid)
+    before = process.family_memory(subject.pid)
     peers = []
     try:
         for _ in range(count):
@@ -131,24 +88,23 @@ def _memory_of_echo(setting, subject):
             peer.sendall(head + b"x" * (MIB // 2))
             peers.append(peer)
         time.sleep(1)
-        after, guest_after = _total_memory(subject.pid)
+        after = process.family_memory(subject.pid)
     finally:
         for peer in peers:
             peer.close()
-    return ((after - guest_after) - (before - guest_before)) / count
+    return (after.host - before.host) / count
 
 
 def protection(setting):
     """All timeouts and limits on, as by default, against off."""
     with serving.hythe(setting, serving.text_route()) as guarded, \
             serving.hythe(setting, OFF + serving.text_route()) as bare:
-        rounds = _rounds(setting, (guarded, bare),
-                         lambda subject, seconds: serving.load(subject, setting, seconds))
-    cost = 100 * (1 / _ratio(rounds) - 1)
+        rounds = compare.rounds(setting, (guarded, bare), _load(setting))
+    cost = 100 * (1 / compare.ratio(rounds) - 1)
     return report.Row("all timeouts and limits on against off", "≤ 1 %", f"{cost:.1f} %",
-                      f"{100 * _ratio(rounds):.1f} %", report.verdict(cost <= 1),
-                      _details("protection", "The native handler, as in front.", ("on", "off"),
-                               rounds))
+                      f"{100 * compare.ratio(rounds):.1f} %", report.verdict(cost <= 1),
+                      compare.details("protection", "The native handler, as in front.",
+                                      ("on", "off"), rounds))
 
 
 def routes(setting):
@@ -156,13 +112,12 @@ def routes(setting):
     many = "".join(serving.text_route(f"/some/where/{i}/...") for i in range(999))
     with serving.hythe(setting, many + serving.text_route()) as full, \
             serving.hythe(setting, serving.text_route()) as single:
-        rounds = _rounds(setting, (full, single),
-                         lambda subject, seconds: serving.load(subject, setting, seconds))
-    cost = 100 * (1 / _ratio(rounds) - 1)
+        rounds = compare.rounds(setting, (full, single), _load(setting))
+    cost = 100 * (1 / compare.ratio(rounds) - 1)
     return report.Row("1,000 routes against 1", "≤ 2 %", f"{cost:.1f} %",
-                      f"{100 * _ratio(rounds):.1f} %", report.verdict(cost <= 2),
-                      _details("routes", "The native handler behind the last of 1,000 routes.",
-                               ("1,000", "1"), rounds))
+                      f"{100 * compare.ratio(rounds):.1f} %", report.verdict(cost <= 2),
+                      compare.details("routes", "The native handler behind the last of 1,000 "
+                                      "routes.", ("1,000", "1"), rounds))
 
 
 def keepalive(setting):
@@ -173,14 +128,14 @@ def keepalive(setting):
     with serving.hythe(setting, config) as subject:
         with server.connections(subject, 8) as peers:
             server.ask_each(peers, 50)
-        before, _ = _total_memory(subject.pid)
+        before = process.family_memory(subject.pid)
         with server.connections(subject, count, sources=8) as peers:
             server.ask_each(peers)
             time.sleep(1)
-            after, _ = _total_memory(subject.pid)
+            after = process.family_memory(subject.pid)
             watched = process.watch_idle(subject.pid, setting.pick(5, 2))
             server.ask_each(peers[::100])
-    each = (after - before) / count
+    each = (after.pss - before.pss) / count
     details = (f"### keepalive\n\n{count:,} connections from 8 loopback addresses, each with one "
                f"answer so far: {each:,.0f} bytes each (PSS of all processes); "
                f"{watched.percent:.3f} % CPU, {watched.wake_ups} wake-ups in "

@@ -11,8 +11,8 @@
 extern "C" {
 #endif
 
-/* Say which dialect the module in the file `module_path` speaks, what it imports, what must be
- * granted to it and which command runs it, or why it cannot run.
+/* Say which dialect the module or component in the file `module_path` speaks, what it imports, what
+ * must be granted to it and which command runs it, or why it cannot run.
  *
  * The description is text for people, or with `json` one JSON object without a line end; release
  * it with free(). Returns 0 when hythe can run the module, 1 when it cannot (described all the

@@ -10,9 +10,8 @@
 #include "base/error.h"
 #include "base/strings.h"
 
-/* Where in the file something stands; line 0: it came from the command line. */
-struct serve_place {
-    uint32_t line;
+struct serve_place { /* where in the file something stands */
+    uint32_t line;   /* 0: it came from the command line */
     uint32_t column;
 };
 

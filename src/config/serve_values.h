@@ -50,17 +50,17 @@ serve_read_fn serve_read_flag;    /* bool */
 serve_read_fn serve_read_no_flag; /* bool, turned around */
 serve_read_fn serve_read_u32;
 serve_read_fn serve_read_u16;
-serve_read_fn serve_read_size;    /* uint64_t, bytes */
-serve_read_fn serve_read_size32;  /* uint32_t, bytes */
-serve_read_fn serve_read_time;    /* uint64_t, nanoseconds */
-serve_read_fn serve_read_seconds; /* uint32_t, rounded up */
-serve_read_fn serve_read_choice;  /* an enum */
-serve_read_fn serve_read_list;    /* struct strings, no empty ones */
-serve_read_fn serve_read_args;    /* struct strings */
-serve_read_fn serve_read_dirs;    /* struct serve_guest */
-serve_read_fn serve_read_env;     /* struct serve_pairs */
+serve_read_fn serve_read_size;      /* uint64_t, bytes */
+serve_read_fn serve_read_size32;    /* uint32_t, bytes */
+serve_read_fn serve_read_time;      /* uint64_t, nanoseconds */
+serve_read_fn serve_read_seconds;   /* uint32_t, rounded up */
+serve_read_fn serve_read_choice;    /* an enum */
+serve_read_fn serve_read_list;      /* struct strings, no empty ones */
+serve_read_fn serve_read_args;      /* struct strings */
+serve_read_fn serve_read_dirs;      /* struct serve_guest */
+serve_read_fn serve_read_env;       /* struct serve_pairs */
 serve_read_fn serve_read_variables; /* likewise, and nothing is inherited from the environment */
-serve_read_fn serve_read_headers; /* struct serve_pairs */
-serve_read_fn serve_read_mode;    /* uint32_t, octal */
+serve_read_fn serve_read_headers;   /* struct serve_pairs */
+serve_read_fn serve_read_mode;      /* uint32_t, octal */
 
 #endif

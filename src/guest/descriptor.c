@@ -65,7 +65,9 @@ void descriptor_unref(struct descriptor *d)
     assert(d->refs > 0);
     d->refs--;
     if (d->refs == 0) {
-        d->guest->open_files -= d->is_counted ? 1 : 0;
+        if (d->is_counted) {
+            d->guest->open_files--;
+        }
         d->ops->close(d);
     }
 }

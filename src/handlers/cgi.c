@@ -450,6 +450,9 @@ static void on_end(void *context, const struct host_task_result *result)
         guests_log_failure(request->route, http_transaction_id(transaction), failure->words,
                            result->text);
         status = failure->status;
+        if (result->error == -ENOSPC) {
+            wasi_http_end_waiting(request->route->site); /* for the next one */
+        }
         retry_after_s = status == 503 ? RETRY_DEFAULT_S : 0;
     }
     release(request);

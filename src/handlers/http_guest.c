@@ -269,11 +269,16 @@ void wasi_http_end_oldest(struct site *site)
     http_guest_release(container_of(site->idle.next, struct http_guest, node));
 }
 
-void wasi_http_end_idle(struct site *site)
+void wasi_http_end_waiting(struct site *site)
 {
     while (!list_empty(&site->idle)) {
         wasi_http_end_oldest(site);
     }
+}
+
+void wasi_http_end_idle(struct site *site)
+{
+    wasi_http_end_waiting(site);
     while (!list_empty(&site->trailing)) {
         http_guest_release(container_of(site->trailing.next, struct http_guest, node));
     }

@@ -130,7 +130,8 @@ void wasi_http_free_spares(struct site *site);
 /* End the instances that have no request: those that wait for one, and those that have answered. */
 void wasi_http_end_idle(struct site *site);
 
-/* End the one that has waited the longest. */
+/* End those that wait, or only the one that has waited the longest. */
+void wasi_http_end_waiting(struct site *site);
 void wasi_http_end_oldest(struct site *site);
 
 /* -- making a site ---------------------------------------------------------------------------- */

@@ -328,12 +328,6 @@ static int settle_component(struct site_route *route, struct error *err)
                            "its module is a component, which is no CGI command; leave kind out, or "
                            "say kind = \"wasi-http\"");
     }
-    if (route->entry != NULL) {
-        return site_refuse(route, err, -EINVAL,
-                           "entry = \"%.64s\" is for CGI modules; of a component "
-                           "wasi:http/incoming-handler is called; leave it out",
-                           route->entry);
-    }
     route->kind = SERVE_WASI_HTTP;
     return 0;
 }

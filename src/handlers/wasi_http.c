@@ -16,6 +16,7 @@
  *
  * A guest cannot be ended from within its own call: what is to be done then waits for the loop's next
  * turn, on_turn. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/container.h"
@@ -104,7 +105,7 @@ static int begin(struct http_guest *guest)
     return 0;
 }
 
-void wasi_http_handle(const struct site_request *asked)
+static void start(const struct site_request *asked)
 {
     struct site_route *route = asked->route;
     struct http_guest *guest = NULL;
@@ -112,9 +113,6 @@ void wasi_http_handle(const struct site_request *asked)
     err.code = 0;
     err.exit = 0;
     err.text[0] = '\0';
-    if (guests_refuse(asked)) {
-        return;
-    }
     const struct host_task_options options = {
         .loop = route->site->options.loop,
         .program = route->program,
@@ -138,6 +136,27 @@ void wasi_http_handle(const struct site_request *asked)
         http_guest_release(guest);
         guests_answer_unstarted(asked, r, &err);
     }
+}
+
+void wasi_http_handle(const struct site_request *asked)
+{
+    if (!guests_refuse(asked)) {
+        start(asked);
+    }
+}
+
+/* The pool had no room, although there are no more guests than it is made for: some have several
+ * memories. Those that only wait make room, and the request begins again. */
+static void start_again(struct http_guest *guest)
+{
+    struct site *site = guest->route->site;
+    const struct site_request asked = {.route = guest->route,
+                                       .transaction = guest->transaction,
+                                       .inbound = http_transaction_inbound(guest->transaction),
+                                       .notes = guest->notes};
+    http_guest_release(guest);
+    wasi_http_end_waiting(site);
+    start(&asked);
 }
 
 /* -- within the guest's calls ------------------------------------------------------------------ */
@@ -226,9 +245,9 @@ static uint16_t judge_return(struct http_guest *guest, int exit_code)
         guest->notes->end = NOTES_NO_HEAD;
         guest->notes->exit_code = exit_code;
         site_log(guest->route,
-                 "request %s: the guest returned without a response; it has to call "
+                 "request %s: the guest %s without a response; it has to call "
                  "response-outparam.set",
-                 id);
+                 id, host_task_guest(guest->task)->has_exited ? "called exit" : "returned");
         return 500;
     }
 }
@@ -240,6 +259,10 @@ static void on_end(void *context, const struct host_task_result *result)
     const struct guest *inner = host_task_guest(guest->task);
     uint16_t status = 0;
     uint32_t retry_after_s = 0;
+    if (transaction != NULL && result->error == -ENOSPC && guest->route->site->idle_count > 0) {
+        start_again(guest);
+        return;
+    }
     if (transaction != NULL) {
         guest->notes->cpu_ns = result->cpu_ns;
         guest->notes->memory = result->memory;

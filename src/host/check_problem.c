@@ -181,9 +181,10 @@ static void write_foreign(FILE *out, const struct dialect_report *report)
 static void write_library(FILE *out, const struct dialect_report *report)
 {
     if (report->function_count == 0) {
-        (void)fputs("it exports nothing, so there is nothing to start; build it for the world "
-                    "wasi:http/proxy or wasi:cli/command of WASI 0.2",
-                    out);
+        (void)fputs(
+            "it is a component that exports nothing, so there is nothing to start; build it "
+            "for the world wasi:http/proxy or wasi:cli/command of WASI 0.2",
+            out);
         return;
     }
     (void)fputs("it exports neither wasi:http/incoming-handler nor wasi:cli/run of WASI 0.2, so it "

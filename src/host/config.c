@@ -138,16 +138,17 @@ int hythe_guest_config_add_env(hythe_guest_config *config, const char *key, cons
                                hythe_error **ret_error)
 {
     int r = set_entry(&config->env, key, value);
-    return finish(
-        r, r == -EINVAL ? "an environment variable of that name" : "an environment variable",
-        ret_error);
+    return finish(r,
+                  r == -EINVAL ? "an environment variable of that name" : "an environment variable",
+                  ret_error);
 }
 
 int hythe_guest_config_add_wasi_config(hythe_guest_config *config, const char *name,
                                        const char *value, hythe_error **ret_error)
 {
     int r = set_entry(&config->wasi_config, name, value);
-    return finish(r, r == -EINVAL ? "a value of wasi:config of that name" : "a value of wasi:config",
+    return finish(r,
+                  r == -EINVAL ? "a value of wasi:config of that name" : "a value of wasi:config",
                   ret_error);
 }
 

@@ -31,9 +31,9 @@ struct http_config {
 
 struct hythe_guest_config {
     struct strings args;
-    struct strings env;     /* "KEY=value" */
+    struct strings env;         /* "KEY=value" */
     struct strings wasi_config; /* "NAME=value", UTF-8: what wasi:config answers */
-    struct dir_grant *dirs; /* owned */
+    struct dir_grant *dirs;     /* owned */
     size_t dir_count;
     struct strings listen;
     struct strings allow_listen;

@@ -38,7 +38,7 @@ int32_t component_trap(struct component_call *call, const char *format, ...)
 int32_t component_give(struct component_call *call, unsigned slot, struct resource *resource);
 
 /* Borrow the resource that argument `index` names. Never NULL for a guest that got this far. */
-#define component_self(call, index, type, kind)                                                    \
+#define COMPONENT_SELF(call, index, type, kind)                                                    \
     ((type *)(void *)component_resource((call), (index), (kind)))
 struct resource *component_resource(const struct component_call *call, unsigned index,
                                     const struct resource_kind *kind);

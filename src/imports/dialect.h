@@ -54,7 +54,7 @@ struct dialect_grant {
     bool is_needed; /* without it the module cannot do its work */
 };
 
-enum { DIALECT_GRANTS_MAX = 4 };
+enum { DIALECT_GRANTS_MAX = 5 };
 
 /* What a component's imports let it do. */
 enum dialect_ability {

@@ -273,6 +273,8 @@ static void find_grants(struct dialect_report *report)
         {(abilities & ABILITY_FILES) != 0,
          {"--dir", "HOST::GUEST",
           "it can open files, and sees only those in directories it is given", false}},
+        {(abilities & ABILITY_CONFIG) != 0,
+         {"--wasi-config", "NAME=VALUE", "it can read settings; repeat it for more", false}},
     };
     _Static_assert(sizeof rows / sizeof rows[0] <= DIALECT_GRANTS_MAX, "room for each");
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {

@@ -54,7 +54,7 @@ def test_component(hythe, tmp_path):
     """A component in the place of a core module is called that, and what to do is said."""
     path = tmp_path / "component.wasm"
     path.write_bytes(b"\0asm\x0d\0\x01\0")
-    check_refusal(hythe.run(path), CANNOT_RUN, "component", "wasm32-wasip1")
+    check_refusal(hythe.run(path), CANNOT_RUN, "component", "wasi:cli/command")
 
 
 def test_missing_file(hythe, tmp_path):

@@ -285,8 +285,8 @@ def test_a_request_that_is_shorter_than_it_says(server):
     ("/headless", "returned without a response"),
     ("/trap", "the guest trapped"),
     ("/overflow", "the guest trapped"),
-    ("/exit", "returned without a response"),
-    ("/exit/3", "returned without a response"),
+    ("/exit", "called exit without a response"),
+    ("/exit/3", "called exit without a response"),
 ])
 def test_no_response(server, path, words):
     answer = ask(server.address, get(path))

@@ -26,6 +26,7 @@ struct guest {
 };
 
 struct bench {
+    struct engine *engine; /* borrowed */
     struct module *module;
     struct linked *linked;
     struct linked_entry *entries[2];
@@ -147,6 +148,7 @@ static int link_in(struct bench *b, struct engine *engine, const char *text)
     for (size_t i = 0; i < ARRAY_COUNT(trap_signals); i++) {
         assert_int_equal(sigaction(trap_signals[i], &trap_actions[i], NULL), 0);
     }
+    b->engine = engine;
     assert_int_equal(module_compile(engine, span_of(text), &b->module, &b->err), 0);
     for (uint32_t i = 0; i < module_import_count(b->module); i++) {
         chosen[i] = find(module_import(b->module, i));
@@ -162,7 +164,7 @@ static void entry(struct bench *b, unsigned index, const char *name)
 static enum instance_state run(struct bench *b, unsigned index)
 {
     const struct instance_options options = {.guest = &b->guests[index]};
-    assert_int_equal(instance_new(engine, &options, &b->instances[index], &b->err), 0);
+    assert_int_equal(instance_new(b->engine, &options, &b->instances[index], &b->err), 0);
     instance_begin_run(b->instances[index], b->linked, b->entries[0], b->entries[1]);
     return instance_resume(b->instances[index], &b->err);
 }

@@ -174,7 +174,7 @@ static const struct refusal_row {
     {SERVE_AUTO, OPENS, NULL, 1, "run it with: hythe run --allow-listen :8080 /tmp/"},
     {SERVE_WAGI, OPENS, NULL, 1, "opens its own listening sockets"},
     {SERVE_CGI, OPENS, NULL, 1, NULL},
-    {SERVE_WASI_HTTP, COMMAND, NULL, 1, "no components"},
+    {SERVE_WASI_HTTP, COMMAND, NULL, 1, "is for components"},
     {SERVE_CGI, "no module", NULL, 1, "no WebAssembly"},
     {SERVE_CGI, "(module (import \"a\" \"b\" (func)) (func (export \"_start\")))", NULL, 1, "b"},
 };

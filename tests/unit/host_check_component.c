@@ -253,9 +253,10 @@ static void libraries_are_explained(void **state)
         "is a library for other components (exports docs:adder/add@0.1.0, sub); compose it "
         "with one that uses it: wac plug --plug THIS.wasm OTHER.wasm -o WHOLE.wasm");
     input.export_count = 0;
-    expect_cause(&input, &run_start,
-                 "it exports nothing, so there is nothing to start; build it for the world "
-                 "wasi:http/proxy or wasi:cli/command of WASI 0.2");
+    expect_cause(
+        &input, &run_start,
+        "it is a component that exports nothing, so there is nothing to start; build it for the "
+        "world wasi:http/proxy or wasi:cli/command of WASI 0.2");
 }
 
 /* Stubs are spoken of only where they would help. */

@@ -339,7 +339,7 @@ static void each_ability_is_told_by_the_function_that_gives_it(void **state)
         {"wasi:sockets/ip-name-lookup@0.2.0", "resolve-addresses", ABILITY_NAMES,
          "--allow-connect"},
         {"wasi:keyvalue/store@0.2.0-draft", "open", ABILITY_KEYVALUE, NULL},
-        {"wasi:config/store@0.2.0-rc.1", "get", ABILITY_CONFIG, NULL},
+        {"wasi:config/store@0.2.0-rc.1", "get", ABILITY_CONFIG, "--wasi-config"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -409,10 +409,13 @@ static void a_get_with_a_body(void **state)
     (void)state;
     struct fixture *o = begin_open();
     uint32_t rep = request(o, "content-length", "3", "/");
-    uint32_t stream = stream_of(o, body_of(o, rep));
+    uint32_t body = body_of(o, rep);
+    uint32_t stream = stream_of(o, body);
     (void)start(o, rep);
     expect_head(o, "GET", "/", "Content-Length: 3\r\n");
     write_text(o, stream, "abc");
+    drop_stream(o, "output-stream", stream);
+    assert_int_equal(finish(o, body, NONE), 0);
     http_wire_expect(o->wire, "abc");
 
     rep = request(o, "", "", "/");

@@ -65,7 +65,7 @@ int32_t fs_answer_resource(struct component_call *call, struct resource *resourc
 
 struct fs_descriptor *fs_self(const struct component_call *call, unsigned index)
 {
-    return component_self(call, index, struct fs_descriptor, &fs_descriptor_kind);
+    return COMPONENT_SELF(call, index, struct fs_descriptor, &fs_descriptor_kind);
 }
 
 int fs_file(const struct component_call *call, unsigned index, struct guest_file **ret_file)

@@ -117,7 +117,7 @@ static int read_batch(struct fs_entry_stream *stream)
 int32_t fs_read_directory_entry(struct component_call *call)
 {
     struct fs_entry_stream *stream =
-        component_self(call, 0, struct fs_entry_stream, &fs_entry_stream_kind);
+        COMPONENT_SELF(call, 0, struct fs_entry_stream, &fs_entry_stream_kind);
     if (stream->at == stream->len && !stream->is_over) {
         int r = read_batch(stream);
         if (r < 0) {

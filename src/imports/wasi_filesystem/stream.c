@@ -197,7 +197,7 @@ int32_t fs_append_via_stream(struct component_call *call)
 
 int32_t fs_filesystem_error_code(struct component_call *call)
 {
-    const struct io_error *error = component_self(call, 0, struct io_error, &io_error_kind);
+    const struct io_error *error = COMPONENT_SELF(call, 0, struct io_error, &io_error_kind);
     if (error->domain == IO_ERROR_FILE) {
         call->results[0].number = 1;
         call->results[1].number = fs_error_from(error->code);

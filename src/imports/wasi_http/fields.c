@@ -52,7 +52,7 @@ int32_t fields_give_view(struct component_call *call, unsigned slot, struct fiel
 
 static struct fields *self_of(const struct component_call *call)
 {
-    return component_self(call, 0, struct fields, &fields_kind);
+    return COMPONENT_SELF(call, 0, struct fields, &fields_kind);
 }
 
 /* -- what may be in one ----------------------------------------------------------------------- */

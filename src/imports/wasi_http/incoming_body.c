@@ -91,7 +91,7 @@ int32_t incoming_body_stream(struct component_call *call)
 {
     static const struct input_stream_ops ops = {
         .read = stream_read, .ready = stream_ready, .domain = IO_ERROR_HTTP};
-    struct incoming_body *body = component_self(call, 0, struct incoming_body, &incoming_body_kind);
+    struct incoming_body *body = COMPONENT_SELF(call, 0, struct incoming_body, &incoming_body_kind);
     if (body->has_given_stream) {
         return component_error(call, 0);
     }
@@ -190,7 +190,7 @@ static int32_t give_trailers(struct component_call *call, struct http_link *link
 int32_t future_trailers_get(struct component_call *call)
 {
     struct future_trailers *future =
-        component_self(call, 0, struct future_trailers, &future_trailers_kind);
+        COMPONENT_SELF(call, 0, struct future_trailers, &future_trailers_kind);
     union component_value *results = call->results;
     if (!future->is_taken && !drain(future)) {
         return 0; /* none */

@@ -75,7 +75,7 @@ struct incoming_response *incoming_response_new(struct http_link *link, uint16_t
 
 static struct incoming_response *self_of(const struct component_call *call)
 {
-    return component_self(call, 0, struct incoming_response, &incoming_response_kind);
+    return COMPONENT_SELF(call, 0, struct incoming_response, &incoming_response_kind);
 }
 
 int32_t incoming_response_status(struct component_call *call)

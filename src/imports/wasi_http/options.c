@@ -53,7 +53,7 @@ struct http_times wasi_http_options_times(const struct resource *resource)
 
 static struct request_options *self_of(struct component_call *call)
 {
-    return component_self(call, 0, struct request_options, &wasi_http_options_kind);
+    return COMPONENT_SELF(call, 0, struct request_options, &wasi_http_options_kind);
 }
 
 static int32_t answer(struct component_call *call, const struct duration *duration)

@@ -310,7 +310,7 @@ int32_t outgoing_body_write(struct component_call *call)
                                                  .write_some = stream_write_some,
                                                  .flush = stream_flush,
                                                  .domain = IO_ERROR_HTTP};
-    struct outgoing_body *body = component_self(call, 0, struct outgoing_body, &outgoing_body_kind);
+    struct outgoing_body *body = COMPONENT_SELF(call, 0, struct outgoing_body, &outgoing_body_kind);
     if (body->has_given_stream) {
         return component_error(call, 0);
     }

@@ -207,7 +207,7 @@ int32_t wasi_http_future_subscribe(struct component_call *call)
 int32_t wasi_http_future_get(struct component_call *call)
 {
     struct future_incoming_response *self =
-        component_self(call, 0, struct future_incoming_response, &wasi_http_future_kind);
+        COMPONENT_SELF(call, 0, struct future_incoming_response, &wasi_http_future_kind);
     union component_value *results = call->results;
     if (self->exchange == NULL) {
         results[0].number = 1; /* some */

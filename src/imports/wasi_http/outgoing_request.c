@@ -79,7 +79,7 @@ const struct resource_kind outgoing_request_kind = {
 
 static struct outgoing_request *self_of(const struct component_call *call)
 {
-    return component_self(call, 0, struct outgoing_request, &outgoing_request_kind);
+    return COMPONENT_SELF(call, 0, struct outgoing_request, &outgoing_request_kind);
 }
 
 int32_t outgoing_request_constructor(struct component_call *call)

@@ -70,7 +70,7 @@ const struct resource_kind outgoing_response_kind = {
 
 static struct outgoing_response *self_of(const struct component_call *call)
 {
-    return component_self(call, 0, struct outgoing_response, &outgoing_response_kind);
+    return COMPONENT_SELF(call, 0, struct outgoing_response, &outgoing_response_kind);
 }
 
 int32_t outgoing_response_constructor(struct component_call *call)

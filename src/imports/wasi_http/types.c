@@ -7,7 +7,7 @@
 
 static int32_t http_error_code(struct component_call *call)
 {
-    const struct io_error *failure = component_self(call, 0, struct io_error, &io_error_kind);
+    const struct io_error *failure = COMPONENT_SELF(call, 0, struct io_error, &io_error_kind);
     if (failure->domain != IO_ERROR_HTTP) {
         return 0; /* none */
     }

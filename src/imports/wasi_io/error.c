@@ -14,7 +14,7 @@ const struct resource_kind io_error_kind = {.name = "error", .free = error_free}
 
 static int32_t to_debug_string(struct component_call *call)
 {
-    const struct io_error *error = component_self(call, 0, struct io_error, &io_error_kind);
+    const struct io_error *error = COMPONENT_SELF(call, 0, struct io_error, &io_error_kind);
     const char *words = error->domain == IO_ERROR_HTTP
                             ? http_error_text((enum http_error)error->code)
                             : strerrordesc_np(-error->code); /* as strerror, in no language */

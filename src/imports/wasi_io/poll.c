@@ -64,7 +64,7 @@ int32_t pollable_give_timer(struct component_call *call, unsigned slot, uint64_t
 
 static struct pollable *self(const struct component_call *call)
 {
-    return component_self(call, 0, struct pollable, &pollable_kind);
+    return COMPONENT_SELF(call, 0, struct pollable, &pollable_kind);
 }
 
 static void arm(struct pollable *pollable, uint64_t *deadline_ns)

@@ -58,7 +58,7 @@ struct input_stream *input_stream_new(struct guest *guest, const struct input_st
 
 static struct input_stream *self(const struct component_call *call)
 {
-    return component_self(call, 0, struct input_stream, &input_stream_kind);
+    return COMPONENT_SELF(call, 0, struct input_stream, &input_stream_kind);
 }
 
 /* -- its source ------------------------------------------------------------------------------- */
@@ -103,11 +103,8 @@ static int32_t take(struct component_call *call, bool may_wait, struct span *ret
     if (stream->is_over) {
         return stream_closed(call);
     }
-    if (may_wait && !input_stream_is_ready(stream)) {
-        return input_stream_wait(call, stream);
-    }
     if (len == 0) {
-        return 0;
+        return may_wait && !input_stream_is_ready(stream) ? input_stream_wait(call, stream) : 0;
     }
     uint8_t *to = component_scratch(call, len);
     if (to == NULL) {

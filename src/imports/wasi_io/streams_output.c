@@ -67,7 +67,7 @@ struct output_stream *output_stream_new(struct guest *guest, const struct output
 
 static struct output_stream *self(const struct component_call *call)
 {
-    return component_self(call, 0, struct output_stream, &output_stream_kind);
+    return COMPONENT_SELF(call, 0, struct output_stream, &output_stream_kind);
 }
 
 /* -- its source ------------------------------------------------------------------------------- */

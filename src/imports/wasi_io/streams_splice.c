@@ -6,12 +6,12 @@
 
 static struct output_stream *to_stream(const struct component_call *call)
 {
-    return component_self(call, 0, struct output_stream, &output_stream_kind);
+    return COMPONENT_SELF(call, 0, struct output_stream, &output_stream_kind);
 }
 
 static struct input_stream *from_stream(const struct component_call *call)
 {
-    return component_self(call, 1, struct input_stream, &input_stream_kind);
+    return COMPONENT_SELF(call, 1, struct input_stream, &input_stream_kind);
 }
 
 /* There is room for `room` bytes. */

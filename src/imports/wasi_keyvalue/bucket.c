@@ -28,7 +28,7 @@ static const struct resource_kind bucket_kind = {.name = "bucket", .free = bucke
 
 struct keyvalue *keyvalue_of(const struct component_call *call)
 {
-    return component_self(call, 0, struct bucket, &bucket_kind)->kv;
+    return COMPONENT_SELF(call, 0, struct bucket, &bucket_kind)->kv;
 }
 
 int32_t keyvalue_other(struct component_call *call, const char *why)

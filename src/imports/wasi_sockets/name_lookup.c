@@ -27,7 +27,7 @@ static const struct resource_kind resolve_stream_kind = {
 
 static struct resolve_stream *self_of(const struct component_call *call)
 {
-    return component_self(call, 0, struct resolve_stream, &resolve_stream_kind);
+    return COMPONENT_SELF(call, 0, struct resolve_stream, &resolve_stream_kind);
 }
 
 /* Only a pollable can still hold it. */

@@ -20,7 +20,7 @@ enum { DEFAULT_BACKLOG = 128 };
 
 static struct tcp_socket *self_of(const struct component_call *call)
 {
-    return component_self(call, 0, struct tcp_socket, &tcp_socket_kind);
+    return COMPONENT_SELF(call, 0, struct tcp_socket, &tcp_socket_kind);
 }
 
 /* -- the resource ----------------------------------------------------------------------------- */

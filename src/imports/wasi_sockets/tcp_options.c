@@ -13,7 +13,7 @@ enum { KEEP_ALIVE_SECONDS_MAX = 32767, KEEP_ALIVE_COUNT_MAX = 127, NS_PER_SECOND
 
 static struct tcp_socket *self_of(const struct component_call *call)
 {
-    return component_self(call, 0, struct tcp_socket, &tcp_socket_kind);
+    return COMPONENT_SELF(call, 0, struct tcp_socket, &tcp_socket_kind);
 }
 
 /* The socket, or NULL when it is closed and the call has been answered so. */

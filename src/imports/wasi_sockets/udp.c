@@ -16,7 +16,7 @@ static const struct resource_kind udp_socket_kind = {"udp-socket", udp_dropped, 
 
 static struct udp_socket *self_of(const struct component_call *call)
 {
-    return component_self(call, 0, struct udp_socket, &udp_socket_kind);
+    return COMPONENT_SELF(call, 0, struct udp_socket, &udp_socket_kind);
 }
 
 /* -- the resource ----------------------------------------------------------------------------- */

@@ -151,7 +151,7 @@ static int receive_all(const struct udp_socket *udp, struct reception *reception
 int32_t udp_receive(struct component_call *call)
 {
     struct datagram_stream *stream =
-        component_self(call, 0, struct datagram_stream, &incoming_kind);
+        COMPONENT_SELF(call, 0, struct datagram_stream, &incoming_kind);
     uint64_t wanted = component_u64(call, 1);
     size_t max = wanted < DATAGRAMS_MAX ? (size_t)wanted : DATAGRAMS_MAX;
     size_t slots_len = max * INCOMING_SLOTS * sizeof(union component_value);
@@ -204,7 +204,7 @@ int32_t udp_incoming_subscribe(struct component_call *call)
 
 static struct datagram_stream *outgoing_of(const struct component_call *call)
 {
-    return component_self(call, 0, struct datagram_stream, &outgoing_kind);
+    return COMPONENT_SELF(call, 0, struct datagram_stream, &outgoing_kind);
 }
 
 int32_t udp_check_send(struct component_call *call)
