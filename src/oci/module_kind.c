@@ -198,7 +198,8 @@ static void look_for_listener(int fd, struct module_kind *kind)
 static bool is_text(struct span head)
 {
     size_t i = 0;
-    while (i < head.len && (is_blank(head.data[i]) || head.data[i] == '\n' || head.data[i] == '\r')) {
+    while (i < head.len &&
+           (is_blank(head.data[i]) || head.data[i] == '\n' || head.data[i] == '\r')) {
         i++;
     }
     return i < head.len && (head.data[i] == '(' || head.data[i] == ';');
@@ -224,7 +225,7 @@ static enum module_kind_form form_of(struct span head, const char *name)
         return KIND_TEXT;
     }
     return strcmp(name, "hythe.toml") == 0 || has_ending(name, "/hythe.toml") ? KIND_SITE
-                                                                            : KIND_OTHER;
+                                                                              : KIND_OTHER;
 }
 
 void module_kind_read(int fd, const char *name, struct module_kind *ret_kind)

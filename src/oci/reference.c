@@ -172,9 +172,9 @@ int reference_parse(const char *text, struct reference *ret_reference, struct er
     bool is_hub = !has_host || (first == 9 && memcmp(text, "docker.io", 9) == 0) ||
                   (first == 15 && memcmp(text, "index.docker.io", 15) == 0);
     bool is_plain = memchr(path, '/', len) == NULL;
-    int made = snprintf(name, sizeof name, "%.*s/%s%.*s", is_hub ? 9 : (int)first,
-                        is_hub ? "docker.io" : text, is_hub && is_plain ? "library/" : "", (int)len,
-                        path);
+    int made =
+        snprintf(name, sizeof name, "%.*s/%s%.*s", is_hub ? 9 : (int)first,
+                 is_hub ? "docker.io" : text, is_hub && is_plain ? "library/" : "", (int)len, path);
     if (made < 0 || (size_t)made >= sizeof name) {
         return error_set(err, -EINVAL, "the name has more than %d bytes", (int)REFERENCE_NAME_MAX);
     }

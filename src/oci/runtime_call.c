@@ -9,9 +9,22 @@
 /* Flags that take a value, of runc 1.x and crun 1.x, before the command and behind `create` and
  * `run`. All others take none, or carry it behind "=". */
 static const char *const flags_with_value[] = {
-    "log",       "log-format", "log-level",      "root",        "criu",     "rootless",
-    "cgroup-manager", "bundle", "b",             "config",      "f",        "console-socket",
-    "pid-file",  "pidfd-socket", "preserve-fds", "no-new-keyring-file",
+    "log",
+    "log-format",
+    "log-level",
+    "root",
+    "criu",
+    "rootless",
+    "cgroup-manager",
+    "bundle",
+    "b",
+    "config",
+    "f",
+    "console-socket",
+    "pid-file",
+    "pidfd-socket",
+    "preserve-fds",
+    "no-new-keyring-file",
 };
 
 /* A flag taken apart. */

@@ -26,10 +26,10 @@ struct spec {
     size_t arg_count;
     const char **env; /* owned array, "NAME=VALUE" each */
     size_t env_count;
-    struct span text;         /* borrowed: all of the file */
-    struct span args_text;    /* where the array of arguments stands in it */
-    struct span mounts_text;  /* the same for mounts; empty when there are none */
-    bool has_devices;         /* a tmpfs is mounted on /dev */
+    struct span text;        /* borrowed: all of the file */
+    struct span args_text;   /* where the array of arguments stands in it */
+    struct span mounts_text; /* the same for mounts; empty when there are none */
+    bool has_devices;        /* a tmpfs is mounted on /dev */
 };
 
 /* Read the file's text, which stays as long as `spec`. False when it is not what a container with a

@@ -471,8 +471,7 @@ static int read_header(struct tar *tar, uint8_t block[TAR_BLOCK], uint64_t *ret_
         return error_set(err, -EBADMSG, "the tar has a size that is no number");
     }
     if (++tar->count > tar->options.max_entries) {
-        return error_set(err, -E2BIG, "the tar has more than %u entries",
-                         tar->options.max_entries);
+        return error_set(err, -E2BIG, "the tar has more than %u entries", tar->options.max_entries);
     }
     return 1;
 }

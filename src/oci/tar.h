@@ -16,7 +16,7 @@
 
 enum {
     TAR_BLOCK = 512,
-    TAR_NAME_MAX = 4096,      /* bytes of a path or of a link's target */
+    TAR_NAME_MAX = 4096,         /* bytes of a path or of a link's target */
     TAR_EXTENSION_MAX = 1 << 20, /* bytes of a pax header */
 };
 

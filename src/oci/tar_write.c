@@ -118,8 +118,8 @@ int tar_write_header(struct buffer *out, const struct tar_member *member)
     if (plain.mtime_s > size_max) {
         plain.mtime_s = size_max;
     }
-    int len = snprintf(path, sizeof path, "%s%s", member->path,
-                       member->kind == TAR_DIRECTORY ? "/" : "");
+    int len =
+        snprintf(path, sizeof path, "%s%s", member->path, member->kind == TAR_DIRECTORY ? "/" : "");
     if (len < 0 || (size_t)len >= sizeof path) {
         return -ENAMETOOLONG;
     }

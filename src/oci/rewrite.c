@@ -1,0 +1,212 @@
+/* Changing config.json. See rewrite.h.
+ *
+ * Two places of the text are replaced; all other bytes stay. Printing a parsed tree anew would turn
+ * 18446744073709551615, a limit that means "none", into 1.8446744073709552e+19, which runc refuses. */
+#include "oci/rewrite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "oci/file.h"
+
+enum { REWRITE_NAME_MAX = 256 };
+
+/* Append `tree`, which is released. */
+static int append_tree(struct buffer *out, struct cJSON *tree)
+{
+    char *text = cJSON_PrintUnformatted(tree);
+    cJSON_Delete(tree);
+    int r = text == NULL ? -ENOMEM : buffer_append(out, span_of(text));
+    cJSON_free(text);
+    return r;
+}
+
+static int append_args(struct buffer *out, const struct strings *args)
+{
+    struct cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; i < args->count; i++) {
+        struct cJSON *item = cJSON_CreateString(args->items[i]);
+        if (item == NULL || !cJSON_AddItemToArray(array, item)) {
+            cJSON_Delete(item);
+            cJSON_Delete(array);
+            return -ENOMEM;
+        }
+    }
+    return append_tree(out, array);
+}
+
+static int append_mount(struct buffer *out, const char *host, const char *place)
+{
+    static const char *const options[] = {"rbind", "ro", "nosuid", "nodev", "rprivate"};
+    struct cJSON *mount = cJSON_CreateObject();
+    struct cJSON *list = cJSON_CreateStringArray(options, sizeof options / sizeof options[0]);
+    bool is_whole = cJSON_AddStringToObject(mount, "destination", place) != NULL &&
+                    cJSON_AddStringToObject(mount, "type", "bind") != NULL &&
+                    cJSON_AddStringToObject(mount, "source", host) != NULL &&
+                    cJSON_AddItemToObject(mount, "options", list);
+    if (!is_whole) {
+        cJSON_Delete(list);
+        cJSON_Delete(mount);
+        return -ENOMEM;
+    }
+    return append_tree(out, mount);
+}
+
+/* A place of the text, and what comes there. */
+struct edit {
+    const uint8_t *at;
+    size_t drop; /* bytes that go */
+    bool is_args;
+};
+
+/* Append the mount with what separates it from its neighbours. It comes last: over all others. */
+static int append_mount_edit(const struct spec *spec, const struct plan *plan, const char *host,
+                             struct buffer *out)
+{
+    bool is_list = spec->mounts_text.len > 0;
+    bool is_first = is_list && cJSON_GetArraySize(spec->mounts) == 0;
+    int r = buffer_append(out, span_of(!is_list ? "\"mounts\":[" : is_first ? "" : ","));
+    r = r < 0 ? r : append_mount(out, host, plan->place);
+    return r < 0 || is_list ? r : buffer_append(out, span_of("],"));
+}
+
+int rewrite_text(const struct spec *spec, const struct plan *plan, const char *host,
+                 struct buffer *out)
+{
+    const struct span mounts = spec->mounts_text;
+    const struct edit args = {spec->args_text.data, spec->args_text.len, true};
+    /* Before the bracket that ends the list, or behind the brace that begins the object. */
+    const struct edit mount = {mounts.len > 0 ? mounts.data + mounts.len - 1 : spec->text.data + 1,
+                               0, false};
+    const struct edit edits[] = {args.at < mount.at ? args : mount,
+                                 args.at < mount.at ? mount : args};
+    const uint8_t *from = spec->text.data;
+    const uint8_t *end = spec->text.data + spec->text.len;
+    for (int i = 0; i < 2; i++) {
+        int r = buffer_append(out, (struct span){from, (size_t)(edits[i].at - from)});
+        if (r == 0) {
+            r = edits[i].is_args ? append_args(out, &plan->args)
+                                 : append_mount_edit(spec, plan, host, out);
+        }
+        if (r < 0) {
+            return r;
+        }
+        from = edits[i].at + edits[i].drop;
+    }
+    return buffer_append(out, (struct span){from, (size_t)(end - from)});
+}
+
+/* -- the bundle ------------------------------------------------------------------------------- */
+
+/* The folder must be there before a container is made that needs it. */
+static int check_host(const char *host, struct error *err)
+{
+    struct stat st;
+    char path[4096];
+    int len = snprintf(path, sizeof path, "%s/ld.so", host);
+    if (host[0] != '/' || len < 0 || (size_t)len >= sizeof path || stat(path, &st) < 0) {
+        return error_set(err, -ENOENT,
+                         "%s: the folder with the host that runs inside containers is not there; "
+                         "make it with scripts/portable, or name it in /etc/hythe/runc.conf: "
+                         "host = FOLDER",
+                         host);
+    }
+    return 0;
+}
+
+static int replace(int dir_fd, const char *name, struct span text, struct error *err)
+{
+    char kept[REWRITE_NAME_MAX];
+    int len = snprintf(kept, sizeof kept, "%s.hythe", name);
+    int r = len < 0 || (size_t)len >= sizeof kept ? -ENAMETOOLONG
+                                                  : file_replace(dir_fd, name, kept, text);
+    return r < 0 ? error_set_errno(err, r, "writing %s of the bundle", name) : 0;
+}
+
+/* Everything about one file, whose text is `text`. */
+static int rewrite_file(const struct rewrite *rewrite, int bundle_fd, struct span text,
+                        struct buffer *out, struct error *err)
+{
+    struct spec spec;
+    struct plan plan = {0};
+    if (!spec_read(&spec, text)) {
+        return 0;
+    }
+    int r = plan_make(&spec, bundle_fd, rewrite->is_activated, &plan, err);
+    if (r == 0 && plan.is_wrapped) {
+        r = check_host(rewrite->host, err);
+        if (r == 0) {
+            r = rewrite_text(&spec, &plan, rewrite->host, out);
+            r = r < 0 ? error_set_errno(err, r, "rewriting the bundle's configuration") : 0;
+        }
+    }
+    plan_done(&plan);
+    spec_done(&spec);
+    return r;
+}
+
+static int rewrite_in(const struct rewrite *rewrite, int bundle_fd, int dir_fd, const char *name,
+                      struct error *err)
+{
+    struct buffer text;
+    struct buffer out;
+    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        return 0; /* the real runtime says so */
+    }
+    buffer_init(&text, REWRITE_MAX);
+    buffer_init(&out, REWRITE_MAX);
+    int r = file_read(fd, &text);
+    (void)close(fd); /* was only read */
+    if (r == 0) {
+        r = rewrite_file(rewrite, bundle_fd, buffer_span(&text), &out, err);
+    } else {
+        r = r == -ENOMEM ? error_set_errno(err, r, "reading the bundle's configuration") : 0;
+    }
+    if (r == 0 && out.len > 0) {
+        r = replace(dir_fd, name, buffer_span(&out), err);
+    }
+    buffer_done(&text);
+    buffer_done(&out);
+    return r;
+}
+
+/* Take crun's --config FILE apart: it need not lie in the bundle. */
+static int rewrite_other(const struct rewrite *rewrite, int bundle_fd, struct error *err)
+{
+    const char *slash = strrchr(rewrite->config, '/');
+    if (slash == NULL) {
+        return rewrite_in(rewrite, bundle_fd, bundle_fd, rewrite->config, err);
+    }
+    char *dir = strndup(rewrite->config, (size_t)(slash - rewrite->config) + 1);
+    if (dir == NULL) {
+        return error_set_errno(err, -ENOMEM, "reading the bundle's configuration");
+    }
+    int r = 0;
+    int dir_fd = openat(bundle_fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd >= 0) {
+        r = rewrite_in(rewrite, bundle_fd, dir_fd, slash + 1, err);
+        (void)close(dir_fd); /* only a place */
+    }
+    free(dir);
+    return r;
+}
+
+int rewrite_bundle(const struct rewrite *rewrite, struct error *err)
+{
+    int bundle_fd = open(rewrite->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (bundle_fd < 0) {
+        return 0; /* the real runtime says so */
+    }
+    int r = rewrite->config != NULL ? rewrite_other(rewrite, bundle_fd, err)
+                                    : rewrite_in(rewrite, bundle_fd, bundle_fd, "config.json", err);
+    (void)close(bundle_fd); /* only a place */
+    return r;
+}
