@@ -3,6 +3,16 @@ install(TARGETS hythe_static hythe_shared)
 if(TARGET hythe)
     install(TARGETS hythe)
 endif()
+install(TARGETS hythe-runc containerd-shim-hythe-v1)
+install(CODE "
+    set(shim \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/hythe/shim\")
+    file(MAKE_DIRECTORY \"\${shim}\")
+    file(CREATE_LINK ../../../${CMAKE_INSTALL_BINDIR}/hythe-runc \"\${shim}/runc\" SYMBOLIC)")
+# What scripts/portable has made, if it has.
+install(
+    DIRECTORY ${CMAKE_SOURCE_DIR}/build/portable/hythe/
+    DESTINATION lib/hythe/portable
+    USE_SOURCE_PERMISSIONS OPTIONAL)
 install(FILES ${engine_dir}/libhythe_engine.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 

@@ -6,7 +6,7 @@ endif()
 add_executable(hythe ${program_sources})
 target_include_directories(
     hythe PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
-target_link_libraries(hythe PRIVATE rooms_archive)
+target_link_libraries(hythe PRIVATE oci_archive rooms_archive)
 set_target_properties(hythe PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_link_options(hythe PRIVATE -pie)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")

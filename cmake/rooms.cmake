@@ -2,7 +2,7 @@
 # Wasmtime's headers.
 file(GLOB_RECURSE room_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*.c)
 set(program_sources ${room_sources})
-list(FILTER program_sources INCLUDE REGEX "/src/(cli|oci)/")
+list(FILTER program_sources INCLUDE REGEX "/src/cli/")
 set(library_sources ${room_sources})
 list(FILTER library_sources EXCLUDE REGEX "/src/(cli|oci)/")
 

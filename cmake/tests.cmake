@@ -32,6 +32,13 @@ foreach(source IN LISTS test_sources)
     string(REPLACE "/" "_" name ${name})
     add_executable(unit_${name} ${source})
     target_link_libraries(unit_${name} PRIVATE test_lib)
+    if(name MATCHES "^oci_")
+        target_link_libraries(unit_${name} PRIVATE oci_archive)
+        target_compile_definitions(
+            unit_${name} PRIVATE OCI_RUNC="$<TARGET_FILE:hythe-runc>"
+                                 OCI_SHIM="$<TARGET_FILE:containerd-shim-hythe-v1>")
+        add_dependencies(unit_${name} hythe-runc containerd-shim-hythe-v1)
+    endif()
     if(name MATCHES "^engine_")
         target_compile_options(unit_${name} PRIVATE -isystem ${engine_dir}/include)
     endif()

@@ -160,8 +160,7 @@ HYTHE_API void hythe_guest_config_set_workers(hythe_guest_config *config, uint32
  * directories behind it. Since 0.1.0. */
 HYTHE_API void hythe_guest_config_set_strict_prestat(hythe_guest_config *config, bool strict);
 
-/* Start a component although it imports what hythe does not have, or has in another shape: it traps
- * when it calls that. Since 0.1.0. */
+/* Start a component although it imports what hythe does not have: it traps when it calls that. Since 0.1.0. */
 HYTHE_API void hythe_guest_config_set_stub_unknown(hythe_guest_config *config, bool stub);
 
 /* Call this exported function and not _start. Since 0.1.0. */

@@ -19,7 +19,7 @@
 
 #include "engine/handles.h"
 
-enum { HASH_LEN = 32, NAME_MAX_LEN = 128, FD_PATH_LEN = 32 };
+enum { HASH_LEN = CACHE_HASH_LEN, NAME_MAX_LEN = 128, FD_PATH_LEN = 32 };
 
 /* What an entry ends with: a seal over everything before and the entry's name, and a mark. */
 struct trailer {
@@ -29,12 +29,11 @@ struct trailer {
 
 static const char trailer_mark[8] = "hythe-2";
 
-static void entry_name(const struct engine *engine, struct span bytes, char name[NAME_MAX_LEN])
+static void entry_name(const struct engine *engine, const uint8_t hash[HASH_LEN],
+                       char name[NAME_MAX_LEN])
 {
     static const char digits[] = "0123456789abcdef";
-    uint8_t hash[HASH_LEN];
     char hex[HASH_LEN * 2 + 1];
-    hythe_blake3(bytes.data, bytes.len, hash);
     for (size_t i = 0; i < HASH_LEN; i++) {
         hex[i * 2] = digits[hash[i] >> 4];
         hex[i * 2 + 1] = digits[hash[i] & 15];
@@ -141,7 +140,7 @@ static int verify(int fd, const char *name)
         return -EBADMSG;
     }
     size_t len = (size_t)st.st_size;
-    void *data = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *data = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
     if (data == MAP_FAILED) {
         return -errno;
     }
@@ -244,34 +243,68 @@ static int serialize_and_store(const struct module *module, int dir_fd, const ch
     return 0;
 }
 
-static int compile_and_store(const struct cache_request *request, int dir_fd, const char *name,
-                             struct module **ret_module, enum cache_result *ret_result,
-                             struct error *err)
+/* The entry's name is that of the bytes that are compiled, whatever stood in the file before. */
+static int compile_bytes(const struct cache_request *request, struct span bytes, int dir_fd,
+                         struct module **ret_module, enum cache_result *ret_result,
+                         struct error *err)
 {
+    char name[NAME_MAX_LEN];
+    uint8_t hash[HASH_LEN];
     if (request->on_compile != NULL) {
         request->on_compile(request->context);
     }
-    int r = module_compile(request->engine, request->bytes, ret_module, err);
-    if (r == 0 && dir_fd >= 0 && serialize_and_store(*ret_module, dir_fd, name, name, NULL) == 0) {
+    int r = module_compile(request->engine, bytes, ret_module, err);
+    if (r < 0 || dir_fd < 0) {
+        return r;
+    }
+    hythe_blake3(bytes.data, bytes.len, hash);
+    entry_name(request->engine, hash, name);
+    if (serialize_and_store(*ret_module, dir_fd, name, name, NULL) == 0) {
         *ret_result = CACHE_STORED;
     }
-    return r;
+    return 0;
+}
+
+static int compile_and_store(const struct cache_request *request, int dir_fd,
+                             struct module **ret_module, enum cache_result *ret_result,
+                             struct error *err)
+{
+    struct span bytes = request->bytes;
+    int r = request->read != NULL ? request->read(request->context, &bytes, err) : 0;
+    return r < 0 ? r : compile_bytes(request, bytes, dir_fd, ret_module, ret_result, err);
+}
+
+int cache_hash_file(int fd, uint8_t ret_hash[CACHE_HASH_LEN])
+{
+    if (lseek(fd, 0, SEEK_SET) < 0) {
+        return -errno;
+    }
+    int64_t r = hythe_blake3_file(fd, ret_hash);
+    return r < 0 ? (int)r : 0;
+}
+
+static bool find_entry(const struct cache_request *request, int dir_fd, struct module **ret_module)
+{
+    char name[NAME_MAX_LEN];
+    uint8_t hash[HASH_LEN];
+    memcpy(hash, request->hash, sizeof hash);
+    if (request->read == NULL) {
+        hythe_blake3(request->bytes.data, request->bytes.len, hash);
+    }
+    entry_name(request->engine, hash, name);
+    return try_entry(request->engine, dir_fd, name, ret_module);
 }
 
 int cache_load(const struct cache_request *request, struct module **ret_module,
                enum cache_result *ret_result, struct error *err)
 {
     enum cache_result result = CACHE_UNSTORED;
-    char name[NAME_MAX_LEN];
     int dir_fd = request->dir != NULL ? open_dir(request->dir) : -ENOENT;
     int r = 0;
-    if (dir_fd >= 0) {
-        entry_name(request->engine, request->bytes, name);
-    }
-    if (dir_fd >= 0 && try_entry(request->engine, dir_fd, name, ret_module)) {
+    if (dir_fd >= 0 && find_entry(request, dir_fd, ret_module)) {
         result = CACHE_HIT;
     } else {
-        r = compile_and_store(request, dir_fd, name, ret_module, &result, err);
+        r = compile_and_store(request, dir_fd, ret_module, &result, err);
     }
     if (dir_fd >= 0) {
         (void)close(dir_fd); /* opened for reading */

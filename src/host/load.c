@@ -16,11 +16,14 @@
 #include "imports/registry.h"
 #include "loop/loop.h"
 
-enum { SAY_COMPILING_FROM = 2 << 20 };
+enum { SAY_COMPILING_FROM = 2 << 20, HEAD_LEN = 4096 };
 
+/* A module's file. It is read as a whole only where it has to be compiled. */
 struct load_source {
     const char *path;
-    struct span bytes;
+    int fd;
+    size_t len;        /* bytes, when it was opened */
+    struct span bytes; /* owned; NULL before it is read */
     bool is_cached;
 };
 
@@ -69,7 +72,8 @@ static int read_all(int fd, size_t len, struct span *ret_bytes)
     return 0;
 }
 
-int load_read_file(const char *path, struct span *ret_bytes, struct error *err)
+/* Open a file that can be a module. 0 or a negative errno. */
+static int open_source(const char *path, struct load_source *source, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
@@ -84,13 +88,45 @@ int load_read_file(const char *path, struct span *ret_bytes, struct error *err)
         r = error_set(err, -EINVAL, "%s: it is no regular file; give the path of a .wasm module",
                       path);
         (void)error_set_exit(err, EXIT_CANNOT_RUN);
-    } else if (r == 0) {
-        r = read_all(fd, (size_t)st.st_size, ret_bytes);
-        if (r < 0) {
-            (void)explain_open(path, r, err);
-        }
     }
-    (void)close(fd); /* opened for reading */
+    if (r < 0) {
+        (void)close(fd); /* opened for reading */
+        return r;
+    }
+    *source = (struct load_source){.path = path, .fd = fd, .len = (size_t)st.st_size};
+    return 0;
+}
+
+static int read_source(void *context, struct span *ret_bytes, struct error *err)
+{
+    struct load_source *source = context;
+    int r = lseek(source->fd, 0, SEEK_SET) < 0 ? -errno : 0;
+    if (r == 0) {
+        r = read_all(source->fd, source->len, &source->bytes);
+    }
+    if (r < 0) {
+        return explain_open(source->path, r, err);
+    }
+    *ret_bytes = source->bytes;
+    return 0;
+}
+
+static void close_source(struct load_source *source)
+{
+    (void)close(source->fd); /* opened for reading */
+    load_free_file(source->bytes);
+}
+
+int load_read_file(const char *path, struct span *ret_bytes, struct error *err)
+{
+    struct load_source source;
+    int r = open_source(path, &source, err);
+    if (r < 0) {
+        return r;
+    }
+    r = read_source(&source, ret_bytes, err);
+    source.bytes = (struct span){NULL, 0}; /* the caller's */
+    close_source(&source);
     return r;
 }
 
@@ -123,13 +159,26 @@ static int check_form(const char *path, enum module_form form, struct error *err
 static void say_compiling(void *context)
 {
     const struct load_source *source = context;
-    if (source->bytes.len >= SAY_COMPILING_FROM) {
-        log_line("compiling %s (%.1f MB)%s", source->path, (double)source->bytes.len / 1e6,
+    if (source->len >= SAY_COMPILING_FROM) {
+        log_line("compiling %s (%.1f MB)%s", source->path, (double)source->len / 1e6,
                  source->is_cached ? "; the next start takes it from the cache" : "");
     }
 }
 
-static int compile(struct engine *engine, const char *path, struct span bytes,
+/* What the file's first bytes say that it is. */
+static int read_form(const struct load_source *source, enum module_form *ret_form,
+                     struct error *err)
+{
+    uint8_t head[HEAD_LEN];
+    ssize_t len = pread(source->fd, head, sizeof head, 0);
+    if (len < 0) {
+        return explain_open(source->path, -errno, err);
+    }
+    *ret_form = module_form_of((struct span){head, (size_t)len});
+    return check_form(source->path, *ret_form, err);
+}
+
+static int compile(struct engine *engine, struct load_source *source,
                    const struct hythe_guest_config *config, struct load_result *result,
                    struct error *err)
 {
@@ -141,20 +190,25 @@ static int compile(struct engine *engine, const char *path, struct span bytes,
     if (config->no_cache) {
         dir = NULL;
     }
-    struct load_source source = {path, bytes, dir != NULL};
-    const struct cache_request request = {.engine = engine,
-                                          .bytes = bytes,
-                                          .dir = dir,
-                                          .on_compile = say_compiling,
-                                          .context = &source};
-    int r = cache_load(&request, &result->module, &result->cache, err);
+    source->is_cached = dir != NULL;
+    struct cache_request request = {.engine = engine,
+                                    .read = read_source,
+                                    .dir = dir,
+                                    .on_compile = say_compiling,
+                                    .context = source};
+    int r = dir != NULL ? cache_hash_file(source->fd, request.hash) : 0;
+    if (r < 0) {
+        return explain_open(source->path, r, err);
+    }
+    r = cache_load(&request, &result->module, &result->cache, err);
     if (r == -E2BIG) {
-        (void)error_wrap(err, "%s: it wants more than a guest of a server can have", path);
-    } else if (r < 0 && !check_explain_refusal(path, bytes, err)) {
+        (void)error_wrap(err, "%s: it wants more than a guest of a server can have", source->path);
+    } else if (r < 0 && source->bytes.data != NULL &&
+               !check_explain_refusal(source->path, source->bytes, err)) {
         (void)error_wrap(err,
                          "%s: it is no valid module, perhaps cut short or built for features "
                          "that this engine has not",
-                         path);
+                         source->path);
     }
     return r;
 }
@@ -163,21 +217,21 @@ int load_module(struct engine *engine, const char *path, const struct hythe_gues
                 struct load_result *ret_result, struct error *err)
 {
     struct load_result result = {.cache = CACHE_HIT};
-    struct span bytes = {0};
+    struct load_source source;
+    enum module_form form = MODULE_UNKNOWN;
     uint64_t begin = loop_clock_ns();
-    int r = load_read_file(path, &bytes, err);
+    int r = open_source(path, &source, err);
     if (r < 0) {
         return r;
     }
-    enum module_form form = module_form_of(bytes);
+    r = read_form(&source, &form, err);
     result.read_ns = loop_clock_ns() - begin;
-    r = check_form(path, form, err);
     if (r == 0 && form == MODULE_COMPILED) {
         r = cache_map_file(engine, path, &result.module, err);
     } else if (r == 0) {
-        r = compile(engine, path, bytes, config, &result, err);
+        r = compile(engine, &source, config, &result, err);
     }
-    load_free_file(bytes);
+    close_source(&source);
     if (r < 0) {
         (void)error_set_exit(err, EXIT_CANNOT_RUN);
         return r;
@@ -217,8 +271,7 @@ static int choose_offers(const struct module *module, struct load_links *links)
         }
         const struct component_interface *interface = component_interface_find(import->module);
         if (interface != NULL) {
-            links->offers[links->offer_count++] =
-                (struct linked_offer){import->module, interface};
+            links->offers[links->offer_count++] = (struct linked_offer){import->module, interface};
         }
     }
     return 0;
@@ -227,8 +280,8 @@ static int choose_offers(const struct module *module, struct load_links *links)
 int load_links(const struct module *module, struct load_links *ret_links)
 {
     struct load_links links = {0};
-    int r = module_is_component(module) ? choose_offers(module, &links)
-                                        : choose_funcs(module, &links);
+    int r =
+        module_is_component(module) ? choose_offers(module, &links) : choose_funcs(module, &links);
     if (r < 0) {
         load_links_done(&links);
         return r;

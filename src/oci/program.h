@@ -1,30 +1,46 @@
-/* The programs that ours stand in front of: found without ever finding ourselves. */
+/* The module that an image starts, taken out of its layers into memory, with the arguments and the
+ * environment that the image gives it. */
 #ifndef HYTHE_OCI_PROGRAM_H
 #define HYTHE_OCI_PROGRAM_H
 
-#include <stddef.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
+#include "base/strings.h"
+#include "oci/image.h"
 
-enum { PROGRAM_PATH_MAX = 4096 };
-
-struct program_search {
-    const char *given;        /* absolute path by configuration, or NULL */
-    const char *const *names; /* else the first of these that is on PATH, ended by NULL */
+struct program {
+    int fd;          /* owned: a sealed memfd with the module */
+    char path[32];   /* by which it can be opened while the descriptor is */
+    uint64_t size;   /* bytes of the module */
+    char *image;     /* owned: the image's name, or its manifest's digest */
+    char *platform;  /* owned: wasi/wasm */
+    char *entry;     /* owned: the path of the module in the image; of an artifact "" */
+    char *argv0;     /* owned */
+    struct strings args;         /* behind argv0 */
+    size_t entrypoint_arg_count; /* those of them that stay when others are given */
+    struct strings env;          /* NAME=VALUE */
 };
 
-/* Find a program that is not the one that runs, by whatever link or name. 0, or -ENOENT or -ELOOP
- * with the reason. */
-int program_find(const struct program_search *search, char ret_path[PROGRAM_PATH_MAX],
-                 struct error *err);
+/* Tell whether `name` means an image: "oci:PATH" or "oci-archive:FILE", or a path of one. */
+bool program_is_image(const char *name);
 
-/* Count how deep programs of ours stand in front of each other, in the environment, and refuse to go
- * on where they must be calling themselves. 0 or -ELOOP. */
-int program_count_depth(struct error *err);
+/* Open the module of an image. `name` may end with ":TAG" to choose one of several. 0; or a negative
+ * errno with a reason, and the exit code 127 for what is not there, else 126. */
+int program_open(const char *name, struct program **ret_program, struct error *err);
 
-/* Give the folder that one of `tails` names, relative to the folder of the program that runs: the
- * first that has a file `file`, or else the first. 0 or -ENOENT. */
-int program_find_beside(const char *const *tails, const char *file, char ret_path[PROGRAM_PATH_MAX],
+/* The same for images that have been read: the best of those whose tag or name is `tag`, if it is
+ * not NULL. */
+int program_choose(const struct layout *layout, const struct images *images, const char *tag,
+                   struct program **ret_program, struct error *err);
+
+/* Release it. NULL is fine. */
+void program_free(struct program *program);
+
+/* Open the layout that `name` means. The rest of the name, behind the path, is `*ret_tag`, borrowed
+ * from `name`; NULL without one. */
+int program_open_layout(const char *name, struct layout **ret_layout, const char **ret_tag,
                         struct error *err);
 
 #endif

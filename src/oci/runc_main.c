@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "oci/program.h"
+#include "oci/real.h"
 #include "oci/report.h"
 #include "oci/rewrite.h"
 #include "oci/runtime_call.h"
@@ -25,7 +25,7 @@ static const char *const host_folders[] = {"../lib/hythe/portable", "../portable
 static int rewrite(const struct runtime_call *call, const struct oci_settings *settings,
                    struct error *err)
 {
-    char beside[PROGRAM_PATH_MAX];
+    char beside[REAL_PATH_MAX];
     struct rewrite rewrite = {
         .bundle = call->bundle,
         .config = call->config,
@@ -33,7 +33,7 @@ static int rewrite(const struct runtime_call *call, const struct oci_settings *s
         .is_activated = getenv("LISTEN_FDS") != NULL,
     };
     if (rewrite.host == NULL) {
-        bool is_found = program_find_beside(host_folders, "ld.so", beside, /* err */ NULL) == 0;
+        bool is_found = real_find_beside(host_folders, "ld.so", beside, /* err */ NULL) == 0;
         rewrite.host = is_found ? beside : "/usr/lib/hythe/portable"; /* named where it lacks */
     }
     return rewrite_bundle(&rewrite, err);
@@ -51,15 +51,15 @@ static int become(const char *path, char **argv, struct error *err)
 static int work(const struct runtime_call *call, struct oci_settings *settings, char **argv,
                 struct error *err)
 {
-    char real[PROGRAM_PATH_MAX];
+    char real[REAL_PATH_MAX];
     int r = oci_settings_read(settings, err);
     if (r < 0) {
         return r;
     }
-    const struct program_search search = {.given = settings->real, .names = runtimes};
-    r = program_count_depth(err);
+    const struct real_search search = {.given = settings->real, .names = runtimes};
+    r = real_count_depth(err);
     if (r == 0) {
-        r = program_find(&search, real, err);
+        r = real_find(&search, real, err);
     }
     if (r == 0 && call->is_create) {
         r = rewrite(call, settings, err);

@@ -13,7 +13,7 @@
 #include "base/container.h"
 #include "hythe/version.h"
 #include "oci/file.h"
-#include "oci/program.h"
+#include "oci/real.h"
 #include "oci/settings.h"
 
 enum { PROTO_NAME = 1 << 3 | 2, PROTO_VERSION = 2 << 3 | 2, PROTO_VERSION_TEXT = 1 << 3 | 2 };
@@ -25,8 +25,8 @@ static const char *const runc_folders[] = {"../lib/hythe/shim", "shim", NULL};
 
 static int put_first_on_path(struct error *err)
 {
-    char folder[PROGRAM_PATH_MAX];
-    int r = program_find_beside(runc_folders, "runc", folder, err);
+    char folder[REAL_PATH_MAX];
+    int r = real_find_beside(runc_folders, "runc", folder, err);
     if (r < 0) {
         return r;
     }
@@ -45,13 +45,13 @@ static int put_first_on_path(struct error *err)
 
 static int become_shim(char **argv, struct oci_settings *settings, struct error *err)
 {
-    char path[PROGRAM_PATH_MAX];
+    char path[REAL_PATH_MAX];
     int r = oci_settings_read(settings, err);
     if (r < 0) {
         return r;
     }
-    const struct program_search search = {.given = settings->shim, .names = shims};
-    r = program_find(&search, path, err);
+    const struct real_search search = {.given = settings->shim, .names = shims};
+    r = real_find(&search, path, err);
     if (r == 0) {
         r = put_first_on_path(err);
     }

@@ -50,6 +50,7 @@ typedef bool hythe_allow_growth_fn(void *env, bool is_memory, size_t from, size_
 
 wasmtime_error_t *hythe_engine_new(wasm_config_t *config, wasm_engine_t **ret_engine);
 uint64_t hythe_engine_fingerprint(const wasm_engine_t *engine);
+int64_t hythe_blake3_file(int fd, uint8_t ret_hash[32]);
 void hythe_blake3(const uint8_t *data, size_t len, uint8_t ret_hash[32]);
 void hythe_store_limiter(wasmtime_store_t *store, hythe_allow_growth_fn *allow, void *env);
 void hythe_pool_pagemap_scan(wasmtime_pooling_allocation_config_t *pool, bool is_on);

@@ -3,7 +3,6 @@
 use crate::linked::{Ended, OneThread};
 use crate::slots::{put_args, take_answer, Answer, Args, Frame, Slot};
 use crate::wasi::{declare, IncomingRequest, ResponseOutparam};
-use std::collections::HashSet;
 use std::ffi::{c_char, c_void, CStr, OsStr};
 use std::future::{poll_fn, Future};
 use std::os::unix::ffi::OsStrExt;
@@ -287,7 +286,7 @@ pub unsafe extern "C" fn hythe_component_link(
 pub extern "C" fn hythe_component_delete(_: Option<Box<HytheComponent>>) {}
 
 /// Is told of each import and export: `inner` is NULL for an interface itself, and then the name of
-/// each function and resource in it; it is empty for a function that is in no interface.
+/// each function in it; it is empty for a function that is in no interface.
 type Visit = extern "C" fn(
     env: *mut c_void,
     is_export: bool,
@@ -313,8 +312,7 @@ pub unsafe extern "C" fn hythe_component_visit(
         unsafe { (&*engine.cast::<Engine>(), &*component.cast::<Component>()) };
     let ty = component.component_type();
     let text = |text: &str| (text.as_ptr().cast::<c_char>(), text.len());
-    let mut seen = HashSet::new();
-    let mut tell = |is_export: bool, name: &str, item: &ComponentItem| {
+    let tell = |is_export: bool, name: &str, item: &ComponentItem| {
         let (name, name_len) = text(name);
         let instance = match item {
             ComponentItem::ComponentInstance(instance) => instance,
@@ -323,13 +321,7 @@ pub unsafe extern "C" fn hythe_component_visit(
         };
         visit(env, is_export, name, name_len, std::ptr::null(), 0);
         for (inner, item) in instance.exports(engine) {
-            let is_own = match item.ty {
-                ComponentItem::Type(_) => false,
-                // Interfaces name the resources that they use of others.
-                ComponentItem::Resource(ty) => seen.insert(format!("{ty:?}")),
-                _ => true,
-            };
-            if is_own {
+            if matches!(item.ty, ComponentItem::ComponentFunc(_)) {
                 let (inner, inner_len) = text(inner);
                 visit(env, is_export, name, name_len, inner, inner_len);
             }

@@ -14,7 +14,11 @@ mod wasi;
 pub use wasmtime_c_api::*;
 
 use std::ffi::c_void;
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{ErrorKind, Read};
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
 use wasmtime_c_api::wasmtime::{
     bail, Config, Enabled, Engine, PoolingAllocationConfig, ResourceLimiter, Result, Store,
 };
@@ -68,6 +72,26 @@ pub unsafe extern "C" fn hythe_blake3(data: *const u8, len: usize, ret_hash: &mu
         unsafe { std::slice::from_raw_parts(data, len) }
     };
     *ret_hash = *blake3::hash(bytes).as_bytes();
+}
+
+/// The BLAKE3 hash of what a file holds from its beginning, and its length; a negative errno when it
+/// cannot be read. The descriptor's offset moves.
+#[no_mangle]
+pub extern "C" fn hythe_blake3_file(fd: i32, ret_hash: &mut [u8; 32]) -> i64 {
+    // SAFETY: the descriptor is the caller's and stays open.
+    let mut file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(len) => _ = hasher.update(&buffer[..len]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return -i64::from(error.raw_os_error().unwrap_or(5)),
+        }
+    }
+    *ret_hash = *hasher.finalize().as_bytes();
+    hasher.count() as i64
 }
 
 /// Asked before a guest's memory or table grows: what grows, from, to. Returns whether it may.

@@ -1,5 +1,5 @@
-/* Finding programs. See program.h. */
-#include "oci/program.h"
+/* Finding programs. See real.h. */
+#include "oci/real.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -33,15 +33,14 @@ static enum found look_at(const char *path)
 }
 
 /* Put the first file `name` on PATH that is not this program. */
-static bool find_on_path(const char *name, char path[PROGRAM_PATH_MAX])
+static bool find_on_path(const char *name, char path[REAL_PATH_MAX])
 {
     const char *list = getenv("PATH");
     list = list != NULL && list[0] != '\0' ? list : default_path;
     for (;;) {
         size_t len = strcspn(list, ":");
-        int put = snprintf(path, PROGRAM_PATH_MAX, "%.*s/%s", (int)len, list, name);
-        bool is_usable =
-            len < PROGRAM_PATH_MAX && list[0] == '/' && put > 0 && put < PROGRAM_PATH_MAX;
+        int put = snprintf(path, REAL_PATH_MAX, "%.*s/%s", (int)len, list, name);
+        bool is_usable = len < REAL_PATH_MAX && list[0] == '/' && put > 0 && put < REAL_PATH_MAX;
         if (is_usable && look_at(path) == FOUND) {
             return true;
         }
@@ -52,21 +51,20 @@ static bool find_on_path(const char *name, char path[PROGRAM_PATH_MAX])
     }
 }
 
-static int take_given(const char *given, char path[PROGRAM_PATH_MAX], struct error *err)
+static int take_given(const char *given, char path[REAL_PATH_MAX], struct error *err)
 {
     enum found found = look_at(given);
     if (found == FOUND_SELF) {
         return error_set(err, -ELOOP, "%s is this program itself; name the real one", given);
     }
-    int put = snprintf(path, PROGRAM_PATH_MAX, "%s", given);
-    if (found == FOUND_NOTHING || put >= PROGRAM_PATH_MAX) {
+    int put = snprintf(path, REAL_PATH_MAX, "%s", given);
+    if (found == FOUND_NOTHING || put >= REAL_PATH_MAX) {
         return error_set(err, -ENOENT, "%s: there is no such program", given);
     }
     return 0;
 }
 
-int program_find(const struct program_search *search, char ret_path[PROGRAM_PATH_MAX],
-                 struct error *err)
+int real_find(const struct real_search *search, char ret_path[REAL_PATH_MAX], struct error *err)
 {
     if (search->given != NULL) {
         return take_given(search->given, ret_path, err);
@@ -82,7 +80,7 @@ int program_find(const struct program_search *search, char ret_path[PROGRAM_PATH
                      search->names[0]);
 }
 
-int program_count_depth(struct error *err)
+int real_count_depth(struct error *err)
 {
     char text[16];
     uint64_t depth = 0;
@@ -101,28 +99,28 @@ int program_count_depth(struct error *err)
 }
 
 /* Join, and resolve; false when nothing is there. */
-static bool resolve(const char *dir, size_t dir_len, const char *tail, char path[PROGRAM_PATH_MAX])
+static bool resolve(const char *dir, size_t dir_len, const char *tail, char path[REAL_PATH_MAX])
 {
-    char joined[PROGRAM_PATH_MAX];
+    char joined[REAL_PATH_MAX];
     char resolved[PATH_MAX];
     int put = snprintf(joined, sizeof joined, "%.*s/%s", (int)dir_len, dir, tail);
     if (put < 0 || (size_t)put >= sizeof joined || realpath(joined, resolved) == NULL) {
         return false;
     }
-    put = snprintf(path, PROGRAM_PATH_MAX, "%s", resolved);
-    return put > 0 && put < PROGRAM_PATH_MAX;
+    put = snprintf(path, REAL_PATH_MAX, "%s", resolved);
+    return put > 0 && put < REAL_PATH_MAX;
 }
 
-int program_find_beside(const char *const *tails, const char *file, char ret_path[PROGRAM_PATH_MAX],
-                        struct error *err)
+int real_find_beside(const char *const *tails, const char *file, char ret_path[REAL_PATH_MAX],
+                     struct error *err)
 {
-    char self[PROGRAM_PATH_MAX];
+    char self[REAL_PATH_MAX];
     ssize_t len = readlink(self_link, self, sizeof self - 1);
     while (len > 0 && self[len - 1] != '/') {
         len--;
     }
     for (const char *const *tail = tails; len > 0 && *tail != NULL; tail++) {
-        char probe[PROGRAM_PATH_MAX + 64];
+        char probe[REAL_PATH_MAX + 64];
         if (!resolve(self, (size_t)len, *tail, ret_path)) {
             continue;
         }
