@@ -40,3 +40,5 @@ if(SCDOC AND man_sources)
     endforeach()
     add_custom_target(man ALL DEPENDS ${man_pages})
 endif()
+
+include(cmake/install_units.cmake)

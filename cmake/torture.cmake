@@ -20,14 +20,23 @@ add_custom_command(
     COMMAND_EXPAND_LISTS VERBATIM)
 set_source_files_properties(${torture_program} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
 
+set(torture_oci ${CMAKE_BINARY_DIR}/torture_oci.a)
+add_custom_command(
+    OUTPUT ${torture_oci}
+    COMMAND ${CMAKE_OBJCOPY} --redefine-syms=${torture_dir}/symbols $<TARGET_FILE:oci_archive>
+            ${torture_oci}
+    DEPENDS oci_archive ${torture_dir}/symbols
+    VERBATIM)
+add_custom_target(torture_oci DEPENDS ${torture_oci})
+
 # The libraries that the rooms link, without the rooms themselves.
 get_target_property(torture_libraries rooms_archive INTERFACE_LINK_LIBRARIES)
 
 add_executable(torture_guest EXCLUDE_FROM_ALL ${torture_dir}/guest.c ${torture_dir}/fault.c)
 add_executable(torture_hythe EXCLUDE_FROM_ALL ${torture_dir}/fault.c ${torture_program})
 foreach(target torture_guest torture_hythe)
-    add_dependencies(${target} torture_rooms)
+    add_dependencies(${target} torture_rooms torture_oci)
     target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src)
-    target_link_libraries(${target} PRIVATE ${torture_rooms} ${torture_libraries})
+    target_link_libraries(${target} PRIVATE ${torture_oci} ${torture_rooms} ${torture_libraries})
     set_target_properties(${target} PROPERTIES LINK_DEPENDS ${torture_rooms})
 endforeach()

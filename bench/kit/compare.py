@@ -37,7 +37,7 @@ def spent(seen, titles):
             + " of CPU a request")
 
 
-def details(name, note, titles, seen):
+def rounds_table(titles, seen):
     header = ["round"]
     for title in titles:
         header += [f"{title} requests/s", "busy", "CPU µs a request"]
@@ -47,7 +47,11 @@ def details(name, note, titles, seen):
         for each in one:
             cells[-1] += [f"{each.per_second:,.0f}", f"{each.busy_percent:.0f} %",
                           f"{each.cpu_us:.2f}"]
-    return f"### {name}\n\n{note}\n\n" + report.table(header, cells)
+    return report.table(header, cells)
+
+
+def details(name, note, titles, seen):
+    return f"### {name}\n\n{note}\n\n" + rounds_table(titles, seen)
 
 
 def percent_row(name, what, target, seen, titles, note):

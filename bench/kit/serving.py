@@ -78,12 +78,14 @@ def port_of(child, words="serving on"):
 
 
 @contextmanager
-def hythe(setting, config):
-    """`hythe serve` on a configuration's text; the port and the cache are put before it."""
+def hythe(setting, config, workers=1):
+    """`hythe serve` on a configuration's text; the port and the cache are put around it. As many
+    workers as it starts by itself: None."""
     folder = setting.cache / "serve"
     folder.mkdir(exist_ok=True)
     path = folder / "hythe.toml"
-    path.write_text('listen = "127.0.0.1:0"\nworkers = 1\n' + config
+    workers_line = f"workers = {workers}\n" if workers else ""
+    path.write_text('listen = "127.0.0.1:0"\n' + workers_line + config
                     + f'\n[cache]\ndir = "{setting.cache}"\n', encoding="utf-8")
     child = process.start([setting.hythe, "serve", path], setting.server_cpus,
                           stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)

@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 from kit import process
@@ -40,6 +41,16 @@ class Setting:
         # The tables are about a busy server on one processor and its client on another one.
         if self.is_pinned:
             os.sched_setaffinity(0, self.client_cpus)
+
+    @contextmanager
+    def not_pinned(self):
+        """Servers and clients that start meanwhile may use all processors."""
+        pinned = self.server_cpus, self.client_cpus
+        self.server_cpus = self.client_cpus = process.ALL_CPUS
+        try:
+            yield
+        finally:
+            self.server_cpus, self.client_cpus = pinned
 
     def pick(self, full, quick):
         return quick if self.quick else full

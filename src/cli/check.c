@@ -1,21 +1,49 @@
 /* hythe check MODULE... */
 #include "cli/commands.h"
+#include "cli/module.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "config/options.h"
 #include "hythe.h"
+#include "oci/inspect.h"
+
+/* Put what the image says beside what the module is; NULL without memory. */
+static char *add_image(const struct cli_module *module, char *text, bool json)
+{
+    char *image = NULL;
+    char *result = NULL;
+    char *renamed = cli_module_renamed(module, text, json);
+    if (renamed != NULL && json) {
+        (void)inspect_add_program(renamed, module->program, &result); /* or it stays NULL */
+    } else if (renamed != NULL && inspect_program_text(module->program, &image) == 0 &&
+               asprintf(&result, "%s\n%s", image, renamed) < 0) {
+        result = NULL;
+    }
+    free(image);
+    free(renamed);
+    free(text);
+    return result;
+}
 
 /* Describe one module on stdout; the exit code. */
-static int check_module(const char *module, bool json)
+static int describe(const struct cli_module *module, bool json)
 {
     char *text = NULL;
     hythe_error *error = NULL;
-    int r = hythe_check(module, json, &text, &error);
+    int r = hythe_check(module->path, json, &text, &error);
     if (r < 0) {
         (void)fflush(stdout); /* in order, where both end up in one place; checked at the end */
-        return cli_fail(/* option */ NULL, error);
+        return cli_module_fail(module, /* option */ NULL, error);
+    }
+    if (module->program != NULL) {
+        text = add_image(module, text, json);
+    }
+    if (text == NULL) {
+        log_line("out of memory");
+        return EXIT_CODE_FAILED;
     }
     (void)fputs(text, stdout);
     if (json) {
@@ -23,6 +51,18 @@ static int check_module(const char *module, bool json)
     }
     free(text);
     return r;
+}
+
+static int check_module(const char *name, const struct check_options *options)
+{
+    struct cli_module module = {0};
+    (void)fflush(stdout); /* as above: what cannot be opened is told at once */
+    int exit_code = cli_module_open(name, options->image, &module);
+    if (exit_code == 0) {
+        exit_code = describe(&module, options->json);
+        cli_module_close(&module);
+    }
+    return exit_code;
 }
 
 int cli_check(int argc, char **argv)
@@ -41,7 +81,7 @@ int cli_check(int argc, char **argv)
         if (i > 0 && !options.json) {
             (void)fputc('\n', stdout);
         }
-        int exit_code = check_module(options.modules[i], options.json);
+        int exit_code = check_module(options.modules[i], &options);
         worst = exit_code > worst ? exit_code : worst;
     }
     int flushed = cli_flush();

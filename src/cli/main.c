@@ -19,10 +19,10 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } cli_table[] = {
-    {"run", cli_run},           {"serve", cli_serve},     {"check", cli_check},
-    {"compile", cli_compile},   {"version", cli_version}, {"help", cli_help},
-    {"--version", cli_version}, {"-V", cli_version},      {"--help", cli_help},
-    {"-h", cli_help},
+    {"run", cli_run},         {"serve", cli_serve}, {"check", cli_check},
+    {"compile", cli_compile}, {"image", cli_image}, {"install", cli_install},
+    {"version", cli_version}, {"help", cli_help},   {"--version", cli_version},
+    {"-V", cli_version},      {"--help", cli_help}, {"-h", cli_help},
 };
 
 int cli_flush(void)

@@ -1,7 +1,10 @@
 /* hythe run [OPTIONS] MODULE [ARG...]: from the command line to a guest configuration, and on to
  * hythe_run. Addresses and rules are checked where they are added, before anything is opened. */
 #include "cli/commands.h"
+#include "cli/module.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/container.h"
@@ -12,6 +15,7 @@
 /* A configuration being filled. */
 struct setup {
     const struct run_options *options; /* borrowed */
+    const struct program *program;     /* borrowed: the module's image, or NULL */
     hythe_guest_config *config;        /* owned */
     hythe_error *error;                /* owned, when something went wrong */
     const char *option;                /* and in which option */
@@ -72,17 +76,62 @@ static int add_pairs(struct setup *setup, const char *option, const struct env_l
     return 0;
 }
 
+/* The environment that the module's image gives it. */
+static int add_image_env(struct setup *setup)
+{
+    const struct strings *env = &setup->program->env;
+    for (size_t i = 0; i < env->count; i++) {
+        char *name = strndup(env->items[i], strcspn(env->items[i], "="));
+        if (name == NULL) {
+            return -1; /* without an error: out of memory */
+        }
+        const char *equals = strchr(env->items[i], '=');
+        int r = equals == NULL || equals == env->items[i]
+                    ? 0 /* it has no name or no value: nothing that could be set */
+                    : hythe_guest_config_add_env(setup->config, name, equals + 1, &setup->error);
+        free(name);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
 static int add_env(struct setup *setup)
 {
     const struct run_options *options = setup->options;
-    int r = add_pairs(setup, "env", &options->env, hythe_guest_config_add_env);
+    int r = setup->program != NULL ? add_image_env(setup) : 0;
+    if (r < 0) {
+        return r;
+    }
+    r = add_pairs(setup, "env", &options->env, hythe_guest_config_add_env);
     return r < 0 ? r
                  : add_pairs(setup, "wasi-config", &options->wasi_config,
                              hythe_guest_config_add_wasi_config);
 }
 
+/* An image's own arguments stand first; of these its Cmd gives way to the operator's. */
+static int add_image_args(struct setup *setup)
+{
+    const struct program *program = setup->program;
+    bool has_others = setup->options->arg_count > 0;
+    size_t count = has_others ? program->entrypoint_arg_count : program->args.count;
+    int r = 0;
+    if (program->argv0[0] != '\0') {
+        r = hythe_guest_config_set_argv0(setup->config, program->argv0, &setup->error);
+    }
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = hythe_guest_config_add_arg(setup->config, program->args.items[i], &setup->error);
+    }
+    return r;
+}
+
 static int add_args(struct setup *setup)
 {
+    int image_r = setup->program != NULL ? add_image_args(setup) : 0;
+    if (image_r < 0) {
+        return image_r;
+    }
     for (uint32_t i = 0; i < setup->options->arg_count; i++) {
         int r = hythe_guest_config_add_arg(setup->config, setup->options->args[i], &setup->error);
         if (r < 0) {
@@ -223,19 +272,31 @@ static int configure(struct setup *setup)
     return 0;
 }
 
-static int run_module(const struct run_options *options)
+static int run_configured(const struct run_options *options, const struct cli_module *module)
 {
-    struct setup setup = {.options = options, .config = hythe_guest_config_new()};
+    struct setup setup = {
+        .options = options, .program = module->program, .config = hythe_guest_config_new()};
     if (setup.config == NULL) {
         log_line("out of memory");
         return EXIT_CODE_FAILED;
     }
     int exit_code = -1;
     if (configure(&setup) == 0) {
-        exit_code = hythe_run(options->module, setup.config, &setup.error);
+        exit_code = hythe_run(module->path, setup.config, &setup.error);
     }
     hythe_guest_config_free(setup.config);
-    return exit_code < 0 ? cli_fail(setup.option, setup.error) : exit_code;
+    return exit_code < 0 ? cli_module_fail(module, setup.option, setup.error) : exit_code;
+}
+
+static int run_module(const struct run_options *options)
+{
+    struct cli_module module = {0};
+    int exit_code = cli_module_open(options->module, /* is_image */ false, &module);
+    if (exit_code == 0) {
+        exit_code = run_configured(options, &module);
+        cli_module_close(&module);
+    }
+    return exit_code;
 }
 
 void cli_raise_file_limit(void)

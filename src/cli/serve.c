@@ -1,6 +1,7 @@
 /* hythe serve [OPTIONS] MODULE|FILE.toml: from the command line to a server's configuration, and on
  * to hythe_serve. Each option is a key of the configuration, set after the file has been read. */
 #include "cli/commands.h"
+#include "cli/module.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 /* A configuration being filled. */
 struct setup {
     const struct serve_options *options; /* borrowed */
+    const struct cli_module *module;     /* borrowed: what is served */
     hythe_server_config *config;         /* owned */
     hythe_error *error;                  /* owned, when something went wrong */
     const char *option;                  /* and in which option */
@@ -85,12 +87,30 @@ static int set_row(struct setup *setup, size_t row)
     return 0;
 }
 
+/* The environment that the module's image gives it. */
+static int set_image_env(struct setup *setup)
+{
+    const struct strings *env = &setup->module->program->env;
+    int r = 0;
+    for (size_t i = 0; i < env->count && r == 0; i++) {
+        size_t len = strcspn(env->items[i], "=");
+        if (len > 0 && env->items[i][len] == '=') { /* what has no name cannot be set */
+            r = hythe_server_config_set(setup->config, "guest.env", env->items[i], &setup->error);
+        }
+    }
+    return r;
+}
+
 static int configure(struct setup *setup)
 {
-    const char *operand = setup->options->operand;
-    int r = is_module(operand)
+    const char *operand = setup->module->path;
+    bool is_of_image = setup->module->program != NULL;
+    int r = is_of_image || is_module(operand)
                 ? hythe_server_config_add_module(setup->config, operand, &setup->error)
                 : hythe_server_config_read(setup->config, operand, &setup->error);
+    if (r == 0 && is_of_image) {
+        r = set_image_env(setup);
+    }
     for (size_t row = 0; row < SERVE_OPTION_COUNT && r == 0; row++) {
         r = set_row(setup, row);
     }
@@ -104,14 +124,17 @@ static int check(struct setup *setup)
     if (hythe_serve_check(setup->config, &text, &setup->error) < 0) {
         return -1;
     }
-    (void)fputs(text, stdout);
+    char *renamed = cli_module_renamed(setup->module, text, /* is_json */ false);
+    (void)fputs(renamed != NULL ? renamed : text, stdout);
+    free(renamed);
     free(text);
     return cli_flush();
 }
 
-static int serve(const struct serve_options *options)
+static int serve_module(const struct serve_options *options, const struct cli_module *module)
 {
-    struct setup setup = {.options = options, .config = hythe_server_config_new()};
+    struct setup setup = {
+        .options = options, .module = module, .config = hythe_server_config_new()};
     if (setup.config == NULL) {
         log_line("out of memory");
         return EXIT_CODE_FAILED;
@@ -121,7 +144,18 @@ static int serve(const struct serve_options *options)
         exit_code = options->check ? check(&setup) : hythe_serve(setup.config, &setup.error);
     }
     hythe_server_config_free(setup.config);
-    return exit_code < 0 ? cli_fail(setup.option, setup.error) : exit_code;
+    return exit_code < 0 ? cli_module_fail(module, setup.option, setup.error) : exit_code;
+}
+
+static int serve(const struct serve_options *options)
+{
+    struct cli_module module = {0};
+    int exit_code = cli_module_open(options->operand, /* is_image */ false, &module);
+    if (exit_code == 0) {
+        exit_code = serve_module(options, &module);
+        cli_module_close(&module);
+    }
+    return exit_code;
 }
 
 int cli_serve(int argc, char **argv)

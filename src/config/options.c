@@ -11,6 +11,8 @@
 
 #include "base/container.h"
 #include "base/num.h"
+#include "config/image_options.h"
+#include "config/install_options.h"
 #include "config/serve_options.h"
 
 /* -- values ----------------------------------------------------------------------------------- */
@@ -523,6 +525,12 @@ static const struct option run_table[] = {
 };
 
 static const struct option check_table[] = {
+    {.name = "image",
+     .section = "Options",
+     .help = "Each MODULE is an image, an OCI layout or archive; also where its name does not show "
+             "it.",
+     .parse = parse_flag,
+     .field = offsetof(struct check_options, image)},
     {.name = "json",
      .section = "Options",
      .help = "Write one JSON object per module, each on a line of its own.",
@@ -573,12 +581,13 @@ static const struct command commands[] = {
      .operand_min = 1,
      .operand_max = 1},
     {.name = "check",
-     .operands = "[--json] MODULE...",
+     .operands = "[--image] [--json] MODULE...",
      .summary = "say what a module is, what it needs, and the command that runs it",
      .about = "Names the dialect a module speaks, what it imports, what has to be granted and the "
               "exact command that runs it; or why it cannot run and what to do. Nothing is run. "
               "Ends with 0 when hythe can run all of them, with 1 when it cannot.",
      .examples = "  hythe check server.wasm\n"
+                 "  hythe check --image app.tar\n"
                  "  hythe check --json *.wasm | jq -r .command\n",
      .options = check_table,
      .option_count = ARRAY_COUNT(check_table),
@@ -594,6 +603,35 @@ static const struct command commands[] = {
                  "  hythe compile -o /srv/server.cwasm server.wasm\n",
      .options = compile_table,
      .option_count = ARRAY_COUNT(compile_table),
+     .operand_min = 1,
+     .operand_max = 1},
+    {.name = "image",
+     .operands = "build [OPTIONS] APP.wasm|DIR | inspect [--json] FILE.tar|DIR",
+     .summary = "make and look at images for container engines",
+     .about = "'build' makes an OCI image of a module, or of a directory with hythe.toml, for the "
+              "platform wasi/wasm: the same bytes each time, without a container engine. 'inspect' "
+              "says what is in an image, verifies it, and says what hythe would do with it.",
+     .examples = "  hythe image build app.wasm -t app:1 -o app.tar\n"
+                 "  hythe image build app.wasm -t ghcr.io/me/app:1 --index linux/amd64,linux/arm64 "
+                 "-o app.tar\n"
+                 "  hythe image build ./site --port 8080 -t site -o site.tar\n"
+                 "  hythe image inspect app.tar\n",
+     .options = image_option_table,
+     .option_count = IMAGE_OPTION_COUNT,
+     .operand_max = 2},
+    {.name = "install",
+     .operands = "[--write|--remove] docker|containerd|podman|crio|k8s",
+     .summary = "have a container engine run WebAssembly by hythe",
+     .about =
+         "Prints what has to be said in the engine's configuration so that it calls "
+         "hythe-runc, or puts it there. All else in these files stays as it is, and nothing is "
+         "ever restarted from here: what to restart is printed.",
+     .examples = "  hythe install docker\n"
+                 "  hythe install --write containerd\n"
+                 "  hythe install --remove podman\n"
+                 "  hythe install k8s | kubectl apply -f -\n",
+     .options = install_option_table,
+     .option_count = INSTALL_OPTION_COUNT,
      .operand_min = 1,
      .operand_max = 1},
     {.name = "version",

@@ -68,6 +68,7 @@ static int grow(struct resource_table *table)
         return -ENOMEM;
     }
     table->free_slots = free_slots;
+    table->slots[0] = NULL; /* never used, and still looked at by who is given a wrong rep */
     table->cap = cap;
     return 0;
 }

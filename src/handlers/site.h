@@ -56,6 +56,9 @@ uint32_t site_route_running(const struct site *site, uint32_t number);
 /* The engine that guests run on, for its ticker and its pool's numbers. NULL: no route needs one. */
 struct engine *site_engine(const struct site *site);
 
+/* Does a route's module import an HTTP client? */
+bool site_calls_out(const struct site *site);
+
 /* Append a table of the routes for people: host, path, kind, what answers, limits. 0, -ENOMEM or
  * -EMSGSIZE. */
 int site_describe(const struct site *site, struct buffer *out);

@@ -394,3 +394,13 @@ int site_open_program(struct site *site, struct site_route *route, struct error 
     route->program = made.program;
     return settle(route, err);
 }
+
+bool site_calls_out(const struct site *site)
+{
+    for (uint32_t i = 0; i < site->program_count; i++) {
+        if (host_program_calls_out(site->programs[i].program)) {
+            return true;
+        }
+    }
+    return false;
+}

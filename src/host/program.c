@@ -313,6 +313,11 @@ bool host_program_is_component(const struct host_program *program)
     return program->is_component;
 }
 
+bool host_program_calls_out(const struct host_program *program)
+{
+    return program->has_http;
+}
+
 bool host_program_has_handler(const struct host_program *program)
 {
     return program->has_handler;

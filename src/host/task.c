@@ -39,6 +39,7 @@
 #include "host/outbound.h"
 #include "host/program.h"
 #include "host/trace.h"
+#include "imports/component.h"
 #include "loop/loop.h"
 
 enum {
@@ -294,6 +295,7 @@ static void end(struct host_task *task, enum host_task_end how, const struct err
     struct host_task_result result = {.end = how, .cpu_ns = task->cpu_ns};
     loop_deferred_cancel(&task->turn);
     loop_timer_stop(&task->wall);
+    component_trim(&task->guest);
     task->step = STEP_OVER;
     if (task->instance != NULL) {
         result.memory = instance_memory_len(task->instance);

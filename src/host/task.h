@@ -123,6 +123,9 @@ bool host_program_is_component(const struct host_program *program);
 /* Does the component export wasi:http/incoming-handler? */
 bool host_program_has_handler(const struct host_program *program);
 
+/* Does it import an HTTP client? */
+bool host_program_calls_out(const struct host_program *program);
+
 /* Let go of the loop that its tasks ran on, when none of them is left: the next one may have another. */
 void host_program_leave_loop(const struct host_program *program);
 

@@ -10,7 +10,7 @@
 #include "engine/instance.h"
 #include "guest/guest.h"
 
-enum { REASON_MAX = 200, SCRATCH_KEPT_MAX = 4 << 10 };
+enum { REASON_MAX = 200, SCRATCH_KEPT_MAX = 4 << 10, SCRATCH_LARGE = 128 << 10 };
 
 int32_t component_trap(struct component_call *call, const char *format, ...)
 {
@@ -75,15 +75,23 @@ void *component_scratch(struct component_call *call, size_t len)
     struct guest *guest = call->guest;
     struct buffer *scratch = &guest->scratch;
     scratch->len = 0;
+    if (scratch->cap > SCRATCH_LARGE && len < SCRATCH_LARGE) {
+        buffer_done(scratch); /* one large result does not make its guest large for good */
+    }
     return buffer_reserve(scratch, len) == 0 ? scratch->data : NULL;
+}
+
+void component_trim(struct guest *guest)
+{
+    if (guest->scratch.cap > SCRATCH_KEPT_MAX) {
+        buffer_done(&guest->scratch);
+    }
 }
 
 int32_t component_wait(struct component_call *call, uint64_t deadline_ns)
 {
     struct guest *guest = call->guest;
-    if (guest->scratch.cap > SCRATCH_KEPT_MAX) {
-        buffer_done(&guest->scratch);
-    }
+    component_trim(guest);
     int r = guest_wait_begin(guest, deadline_ns);
     return r < 0 ? component_trap(call, "out of memory") : CALL_WAIT;
 }

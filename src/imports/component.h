@@ -55,6 +55,9 @@ component_drop_fn component_drop;
  * lowered the guest's allocator runs, and may yield to other guests. */
 void *component_scratch(struct component_call *call, size_t len);
 
+/* The guest is about to do nothing for a while: give back what only large results need. */
+void component_trim(struct guest *guest);
+
 /* Park the guest: with guest_wait_mark on what it waits for before or after; a deadline on
  * CLOCK_MONOTONIC, UINT64_MAX: none. Gives CALL_WAIT, or CALL_TRAP without memory. */
 int32_t component_wait(struct component_call *call, uint64_t deadline_ns);

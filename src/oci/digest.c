@@ -56,7 +56,8 @@ int digest_new(struct digest **ret_digest, struct error *err)
 {
     struct digest *digest = calloc(1, sizeof *digest);
     if (digest == NULL) {
-        return error_set(err, -ENOMEM, "out of memory for a digest");
+        (void)error_set(err, -ENOMEM, "out of memory for a digest");
+        return -ENOMEM;
     }
     int r = library_open(&library, &digest->crypto, err);
     if (r < 0) {

@@ -148,8 +148,24 @@ static int try_path(struct search *search)
         return fd == -ENOMEM ? fd : -ENOENT;
     }
     module_kind_read(fd, search->path, &search->entry->kind);
-    (void)close(fd); /* was only read */
+    if (search->entry->fd >= 0) {
+        (void)close(search->entry->fd); /* an earlier one, which was not taken */
+    }
+    search->entry->fd = fd;
     return 0;
+}
+
+/* Drop the doubled slashes that joining made. */
+static void squeeze(char *path)
+{
+    char *to = path;
+    for (const char *from = path; *from != '\0'; from++) {
+        if (*from != '/' || to == path || to[-1] != '/') {
+            *to = *from;
+            to++;
+        }
+    }
+    *to = '\0';
 }
 
 /* Try `name` in the folder `dir` of the container, which is relative to its working folder. */
@@ -166,6 +182,7 @@ static int try_in(struct search *search, struct span dir, const char *name)
     if (put < 0 || (size_t)put >= sizeof search->path) {
         return -ENOENT;
     }
+    squeeze(search->path);
     return try_path(search);
 }
 
@@ -201,19 +218,6 @@ static int try_name(struct search *search, const char *name)
     return r == -ENOENT ? try_in(search, (struct span){0}, name) : r;
 }
 
-/* Drop the doubled slashes that joining made. */
-static void squeeze(char *path)
-{
-    char *to = path;
-    for (const char *from = path; *from != '\0'; from++) {
-        if (*from != '/' || to == path || to[-1] != '/') {
-            *to = *from;
-            to++;
-        }
-    }
-    *to = '\0';
-}
-
 static int search_name(struct search *search, const char *name)
 {
     int r = try_name(search, name);
@@ -230,11 +234,10 @@ static int search_name(struct search *search, const char *name)
 
 int entry_find(const struct spec *spec, int bundle_fd, struct entry *ret_entry)
 {
-    struct entry entry = {0};
+    struct entry entry = {.fd = -1};
     struct search search = {.spec = spec, .bundle_fd = bundle_fd, .entry = &entry};
     int r = search_name(&search, spec->args[0]);
     if (r == 0) {
-        squeeze(search.path);
         entry.path = strdup(search.path);
         r = entry.path == NULL ? -ENOMEM : 0;
     }
@@ -270,5 +273,8 @@ void entry_done(struct entry *entry)
 {
     free(entry->path);
     free(entry->function);
-    *entry = (struct entry){0};
+    if (entry->fd >= 0) {
+        (void)close(entry->fd); /* was only read */
+    }
+    *entry = (struct entry){.fd = -1};
 }

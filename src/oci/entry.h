@@ -11,6 +11,7 @@ struct entry {
     char *path;     /* owned: where it lies inside the container; absolute */
     char *function; /* owned: the export that is named behind "#", or NULL */
     struct module_kind kind;
+    int fd; /* owned: the file, open for reading; -1 when there is none */
 };
 
 /* Look for args[0] as a runtime does: a name without a slash along the container's PATH, then in its

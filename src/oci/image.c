@@ -181,8 +181,8 @@ static int copy_names(struct image *image, struct names names)
 {
     image->name = names.name != NULL ? strdup(names.name) : NULL;
     image->tag = names.tag != NULL ? strdup(names.tag) : NULL;
-    bool is_lacking = (names.name != NULL && image->name == NULL) ||
-                      (names.tag != NULL && image->tag == NULL);
+    bool is_lacking =
+        (names.name != NULL && image->name == NULL) || (names.tag != NULL && image->tag == NULL);
     return is_lacking ? -ENOMEM : 0;
 }
 

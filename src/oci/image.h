@@ -31,8 +31,8 @@ struct image_layer {
 };
 
 struct image {
-    char *name; /* owned: io.containerd.image.name, or NULL */
-    char *tag;  /* owned: org.opencontainers.image.ref.name, or NULL */
+    char *name;                    /* owned: io.containerd.image.name, or NULL */
+    char *tag;                     /* owned: org.opencontainers.image.ref.name, or NULL */
     char digest[DIGEST_TEXT_SIZE]; /* the manifest's */
     cJSON *manifest;               /* owned */
     cJSON *config;                 /* owned */

@@ -44,10 +44,11 @@ int layer_open(const struct layout *layout, const struct image_layer *row, uint6
                struct layer **ret_layer, struct error *err)
 {
     if (row->kind == LAYER_OTHER) {
-        return error_set(err, -ENOTSUP,
-                         "the layer %s is of the kind '%.100s', which hythe cannot unpack; it takes "
-                         "plain and gzip layers",
-                         row->digest, row->media_type);
+        return error_set(
+            err, -ENOTSUP,
+            "the layer %s is of the kind '%.100s', which hythe cannot unpack; it takes "
+            "plain and gzip layers",
+            row->digest, row->media_type);
     }
     struct layer *layer = calloc(1, sizeof *layer);
     if (layer == NULL) {
@@ -102,10 +103,9 @@ static int read_packed(struct layer *layer, uint8_t *bytes, size_t len, size_t *
 
 static int fail_gzip(const struct layer *layer, int code, struct error *err)
 {
-    return code == -ENOMEM
-               ? error_set(err, code, "out of memory for unpacking a layer")
-               : error_set(err, code, "the layer %s is damaged: it is no whole gzip",
-                           layer->row->digest);
+    return code == -ENOMEM ? error_set(err, code, "out of memory for unpacking a layer")
+                           : error_set(err, code, "the layer %s is damaged: it is no whole gzip",
+                                       layer->row->digest);
 }
 
 static int read_gzip(struct layer *layer, uint8_t *bytes, size_t len, size_t *ret_len,
@@ -160,8 +160,7 @@ int layer_read(void *context, uint8_t *bytes, size_t len, size_t *ret_len, struc
     return 0;
 }
 
-static int compare(struct digest *digest, const char *expected, const char *what,
-                   struct error *err)
+static int compare(struct digest *digest, const char *expected, const char *what, struct error *err)
 {
     char actual[DIGEST_TEXT_SIZE];
     int r = digest_finish(digest, actual);

@@ -235,8 +235,8 @@ static int find_member(const struct layout *layout, const char *name, struct blo
     for (size_t i = layout->member_count; i > 0; i--) { /* of two the later one, as tar has it */
         const struct member *member = &layout->members[i - 1];
         if (strcmp(member->name, name) == 0) {
-            *ret_blob = (struct blob){
-                .fd = layout->fd, .offset = member->offset, .size = member->size};
+            *ret_blob =
+                (struct blob){.fd = layout->fd, .offset = member->offset, .size = member->size};
             return 0;
         }
     }
@@ -354,10 +354,11 @@ static int explain_no_index(const struct layout *layout, int code, struct error 
     }
     if (find_file(layout, "manifest.json", &blob) == 0) {
         blob_close(&blob);
-        return error_set(err, -ENOTSUP,
-                         "%s: it has Docker's old form, without index.json; convert it: skopeo copy "
-                         "docker-archive:FILE oci-archive:NEW",
-                         layout->path);
+        return error_set(
+            err, -ENOTSUP,
+            "%s: it has Docker's old form, without index.json; convert it: skopeo copy "
+            "docker-archive:FILE oci-archive:NEW",
+            layout->path);
     }
     return error_set(err, -ENOTSUP, "%s: it is no OCI image: it has no index.json", layout->path);
 }
@@ -377,7 +378,7 @@ int layout_read_index(const struct layout *layout, struct buffer *out, struct er
 int layout_read_blob(const struct layout *layout, const char *digest, uint64_t size,
                      struct buffer *out, struct error *err)
 {
-    struct blob blob;
+    struct blob blob = {.fd = -1};
     char actual[DIGEST_TEXT_SIZE];
     size_t begin = out->len;
     int r = layout_find(layout, digest, &blob, err);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/container.h"
 #include "oci/entry.h"
@@ -20,7 +21,6 @@
 enum { PLAN_NAME_MAX = 64 };
 
 static const char default_listen[] = "0.0.0.0:8080";
-static const char system_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
 
 enum plan_command { COMMAND_AUTO, COMMAND_RUN, COMMAND_SERVE, COMMAND_NONE };
 
@@ -47,7 +47,7 @@ static const char *setting(const struct spec *spec, const char *name)
     size_t variable_len = strlen(variable);
     for (size_t i = 0; name[i] != '\0'; i++) {
         key[key_len + i] = name[i];
-        variable[variable_len + i] = (char)toupper((unsigned char)name[i]);
+        variable[variable_len + i] = (char)(name[i] - 'a' + 'A'); /* our own names */
     }
     const char *value = spec_annotation(spec, key);
     return value != NULL ? value : spec_env(spec, variable);
@@ -266,10 +266,6 @@ static int add_run(struct planner *planner)
     if (r == 0 && function != NULL && strcmp(function, "_start") != 0) {
         r = add_pair(planner, "--invoke", function);
     }
-    if (r == 0 && !entry_has_file(planner->spec, planner->bundle_fd, system_certificates)) {
-        r = add(planner, "--ca-file");
-        r = r < 0 ? r : add_own(planner, "ca-certificates.crt");
-    }
     return r;
 }
 
@@ -297,6 +293,7 @@ static int add_serve(struct planner *planner)
 static int add_guest(struct planner *planner)
 {
     const struct spec *spec = planner->spec;
+    planner->plan->module_index = planner->plan->args.count + 1;
     int r = add_pair(planner, "--", planner->entry.path);
     for (size_t i = 1; r == 0 && !planner->is_served && i < spec->arg_count; i++) {
         r = add(planner, spec->args[i]);
@@ -391,20 +388,27 @@ static int make(struct planner *planner)
     bool is_in_dev =
         planner->spec->has_devices && !entry_is_root_writable(planner->spec, planner->bundle_fd);
     planner->plan->place = is_in_dev ? PLAN_PLACE_IN_DEV : PLAN_PLACE;
+    planner->plan->needs_certificates =
+        !is_in_dev && !entry_has_file(planner->spec, planner->bundle_fd, PLAN_CERTIFICATES);
     planner->plan->is_wrapped = true;
     planner->is_served = is_served(planner);
+    if (planner->entry.kind.form == KIND_CORE || planner->entry.kind.form == KIND_COMPONENT) {
+        planner->plan->module_fd = planner->entry.fd;
+        planner->entry.fd = -1;
+    }
     return add_words(planner);
 }
 
 int plan_make(const struct spec *spec, int bundle_fd, bool is_activated, struct plan *ret_plan,
               struct error *err)
 {
-    struct plan plan = {0};
+    struct plan plan = {.module_fd = -1};
     struct error cause = {0};
     struct planner planner = {.spec = spec,
                               .bundle_fd = bundle_fd,
                               .is_activated = is_activated,
                               .plan = &plan,
+                              .entry = {.fd = -1},
                               .err = &cause};
     int r = make(&planner);
     entry_done(&planner.entry);
@@ -417,8 +421,29 @@ int plan_make(const struct spec *spec, int bundle_fd, bool is_activated, struct 
     return 0;
 }
 
+int plan_use_compiled(struct plan *plan, const char *path)
+{
+    char place[PLAN_NAME_MAX];
+    (void)snprintf(place, sizeof place, "%s/%s", plan->place, PLAN_COMPILED); /* always fits */
+    char *source = strdup(path);
+    char *inside = strdup(place);
+    if (source == NULL || inside == NULL) {
+        free(source);
+        free(inside);
+        return -ENOMEM;
+    }
+    plan->compiled = source;
+    free(plan->args.items[plan->module_index]);
+    plan->args.items[plan->module_index] = inside;
+    return 0;
+}
+
 void plan_done(struct plan *plan)
 {
     strings_done(&plan->args);
-    *plan = (struct plan){0};
+    free(plan->compiled);
+    if (plan->module_fd >= 0) {
+        (void)close(plan->module_fd); /* was only read */
+    }
+    *plan = (struct plan){.module_fd = -1};
 }

@@ -5,6 +5,7 @@
  * read again to copy that one file into memory. An artifact's layer is the module itself. */
 #include "oci/program.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,35 +44,51 @@ static const char *strip_prefix(const char *name)
     return NULL;
 }
 
+/* Take PATH or PATH:TAG apart. A path may have colons; only where there is no such file the last
+ * parts of it are a tag. 0 with an owned path and a borrowed tag, or -ENOMEM. */
+static int split_tag(const char *name, char **ret_path, const char **ret_tag)
+{
+    const char *colon = access(name, F_OK) < 0 ? strchr(name, ':') : NULL;
+    for (; colon != NULL; colon = strchr(colon + 1, ':')) {
+        char *before = strndup(name, (size_t)(colon - name));
+        if (before == NULL) {
+            return -ENOMEM;
+        }
+        if (colon[1] != '\0' && access(before, F_OK) == 0) {
+            *ret_path = before;
+            *ret_tag = colon + 1;
+            return 0;
+        }
+        free(before);
+    }
+    *ret_path = strdup(name);
+    *ret_tag = NULL;
+    return *ret_path == NULL ? -ENOMEM : 0;
+}
+
 bool program_is_image(const char *name)
 {
-    return strip_prefix(name) != NULL || layout_is_at(name);
+    char *path = NULL;
+    const char *tag = NULL;
+    if (strip_prefix(name) != NULL) {
+        return true;
+    }
+    bool is_image = split_tag(name, &path, &tag) == 0 && layout_is_at(path);
+    free(path);
+    return is_image;
 }
 
 int program_open_layout(const char *name, struct layout **ret_layout, const char **ret_tag,
                         struct error *err)
 {
     const char *rest = strip_prefix(name);
-    const char *path = rest != NULL ? rest : name;
     const char *tag = NULL;
-    char *shorter = NULL;
-    /* A name may have a colon; only where there is no such file the last parts of it are a tag. */
-    for (const char *colon = strchr(path, ':');
-         colon != NULL && shorter == NULL && access(path, F_OK) < 0;
-         colon = strchr(colon + 1, ':')) {
-        char *before = strndup(path, (size_t)(colon - path));
-        if (before == NULL) {
-            return error_set(err, -ENOMEM, "out of memory for a path");
-        }
-        if (colon[1] != '\0' && access(before, F_OK) == 0) {
-            shorter = before;
-            tag = colon + 1;
-        } else {
-            free(before);
-        }
+    char *path = NULL;
+    if (split_tag(rest != NULL ? rest : name, &path, &tag) < 0) {
+        return error_set(err, -ENOMEM, "out of memory for a path");
     }
-    int r = layout_open(shorter != NULL ? shorter : path, ret_layout, err);
-    free(shorter);
+    int r = layout_open(path, ret_layout, err);
+    free(path);
     if (r < 0) {
         bool is_lacking = r == -ENOENT || r == -ENOTDIR;
         (void)error_set_exit(err, is_lacking ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
@@ -252,18 +269,19 @@ static int check_magic(const uint8_t *bytes, size_t len, const char *entry, stru
         return 0;
     }
     size_t at = 0;
-    while (at < len && memchr(" \t\r\n", bytes[at], 4) != NULL) {
+    while (at < len && isspace(bytes[at])) {
         at++;
     }
     if (has_ending(entry, ".wat") && at < len && (bytes[at] == '(' || bytes[at] == ';')) {
         return 0;
     }
     if (has_ending(entry, ".toml")) {
-        return error_set(err, -ENOEXEC,
-                         "its entry point is %s, a configuration with further files; run the image "
-                         "with a container engine (see hythe-image(1)), or unpack it and serve that "
-                         "file",
-                         entry);
+        return error_set(
+            err, -ENOEXEC,
+            "its entry point is %s, a configuration with further files; run the image "
+            "with a container engine (see hythe-image(1)), or unpack it and serve that "
+            "file",
+            entry);
     }
     return error_set(err, -ENOEXEC, "its entry point %s is no WebAssembly module%s", entry,
                      len >= 4 && memcmp(bytes, "\177ELF", 4) == 0 ? ": it is machine code" : "");
@@ -293,6 +311,9 @@ static int copy_module(struct layer *layer, uint64_t size, struct program *progr
 {
     uint8_t bytes[32768];
     uint64_t left = size;
+    if (size == 0) {
+        return error_set(err, -ENOEXEC, "its entry point %s is empty", program->entry);
+    }
     while (left > 0) {
         size_t got = 0;
         size_t part = left < sizeof bytes ? (size_t)left : sizeof bytes;
@@ -315,7 +336,7 @@ static int copy_module(struct layer *layer, uint64_t size, struct program *progr
         }
         left -= got;
     }
-    return size > 0 ? 0 : check_magic(bytes, 0, program->entry, err);
+    return 0;
 }
 
 static int skip_bytes(struct layer *layer, uint64_t len, struct error *err)
@@ -481,7 +502,7 @@ static int open_image(const struct layout *layout, const struct image *image,
     if (r < 0) {
         (void)error_wrap(err, "%s", program->platform);
         program_free(program);
-        return r;
+        return r == -ENOENT ? -EBADMSG : r; /* a blob that is not there: the image is damaged */
     }
     *ret_program = program;
     return 0;

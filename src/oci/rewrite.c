@@ -14,9 +14,11 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/container.h"
 #include "oci/file.h"
+#include "oci/precompile.h"
 
-enum { REWRITE_NAME_MAX = 256 };
+enum { REWRITE_NAME_MAX = 256, REWRITE_PATH_MAX = 4096 };
 
 /* Append `tree`, which is released. */
 static int append_tree(struct buffer *out, struct cJSON *tree)
@@ -42,14 +44,15 @@ static int append_args(struct buffer *out, const struct strings *args)
     return append_tree(out, array);
 }
 
-static int append_mount(struct buffer *out, const char *host, const char *place)
+/* Append a bind mount of the host's `source`. */
+static int append_mount(struct buffer *out, const char *source, const char *place)
 {
     static const char *const options[] = {"rbind", "ro", "nosuid", "nodev", "rprivate"};
     struct cJSON *mount = cJSON_CreateObject();
-    struct cJSON *list = cJSON_CreateStringArray(options, sizeof options / sizeof options[0]);
+    struct cJSON *list = cJSON_CreateStringArray(options, ARRAY_COUNT(options));
     bool is_whole = cJSON_AddStringToObject(mount, "destination", place) != NULL &&
                     cJSON_AddStringToObject(mount, "type", "bind") != NULL &&
-                    cJSON_AddStringToObject(mount, "source", host) != NULL &&
+                    cJSON_AddStringToObject(mount, "source", source) != NULL &&
                     cJSON_AddItemToObject(mount, "options", list);
     if (!is_whole) {
         cJSON_Delete(list);
@@ -59,6 +62,34 @@ static int append_mount(struct buffer *out, const char *host, const char *place)
     return append_tree(out, mount);
 }
 
+static int append_compiled(struct buffer *out, const struct plan *plan)
+{
+    char place[REWRITE_NAME_MAX];
+    (void)snprintf(place, sizeof place, "%s/%s", plan->place, PLAN_COMPILED); /* always fits */
+    int r = buffer_append(out, span_of(","));
+    return r < 0 ? r : append_mount(out, plan->compiled, place);
+}
+
+static int append_certificates(struct buffer *out, const char *host)
+{
+    char source[REWRITE_PATH_MAX];
+    int len = snprintf(source, sizeof source, "%s/ca-certificates.crt", host);
+    if (len < 0 || (size_t)len >= sizeof source) {
+        return -ENAMETOOLONG;
+    }
+    int r = buffer_append(out, span_of(","));
+    return r < 0 ? r : append_mount(out, source, PLAN_CERTIFICATES);
+}
+
+static int append_mounts(const struct plan *plan, const char *host, struct buffer *out)
+{
+    int r = append_mount(out, host, plan->place);
+    if (r == 0 && plan->compiled != NULL) {
+        r = append_compiled(out, plan);
+    }
+    return r < 0 || !plan->needs_certificates ? r : append_certificates(out, host);
+}
+
 /* A place of the text, and what comes there. */
 struct edit {
     const uint8_t *at;
@@ -66,14 +97,14 @@ struct edit {
     bool is_args;
 };
 
-/* Append the mount with what separates it from its neighbours. It comes last: over all others. */
-static int append_mount_edit(const struct spec *spec, const struct plan *plan, const char *host,
-                             struct buffer *out)
+/* Append our mounts with what separates them from the others. They come last: over all others. */
+static int append_mounts_edit(const struct spec *spec, const struct plan *plan, const char *host,
+                              struct buffer *out)
 {
     bool is_list = spec->mounts_text.len > 0;
     bool is_first = is_list && cJSON_GetArraySize(spec->mounts) == 0;
     int r = buffer_append(out, span_of(!is_list ? "\"mounts\":[" : is_first ? "" : ","));
-    r = r < 0 ? r : append_mount(out, host, plan->place);
+    r = r < 0 ? r : append_mounts(plan, host, out);
     return r < 0 || is_list ? r : buffer_append(out, span_of("],"));
 }
 
@@ -93,7 +124,7 @@ int rewrite_text(const struct spec *spec, const struct plan *plan, const char *h
         int r = buffer_append(out, (struct span){from, (size_t)(edits[i].at - from)});
         if (r == 0) {
             r = edits[i].is_args ? append_args(out, &plan->args)
-                                 : append_mount_edit(spec, plan, host, out);
+                                 : append_mounts_edit(spec, plan, host, out);
         }
         if (r < 0) {
             return r;
@@ -109,7 +140,7 @@ int rewrite_text(const struct spec *spec, const struct plan *plan, const char *h
 static int check_host(const char *host, struct error *err)
 {
     struct stat st;
-    char path[4096];
+    char path[REWRITE_PATH_MAX];
     int len = snprintf(path, sizeof path, "%s/ld.so", host);
     if (host[0] != '/' || len < 0 || (size_t)len >= sizeof path || stat(path, &st) < 0) {
         return error_set(err, -ENOENT,
@@ -130,12 +161,23 @@ static int replace(int dir_fd, const char *name, struct span text, struct error 
     return r < 0 ? error_set_errno(err, r, "writing %s of the bundle", name) : 0;
 }
 
+/* Where that cannot be done, the container does it. */
+static void compile_ahead(const struct rewrite *rewrite, struct plan *plan)
+{
+    char path[PRECOMPILE_PATH_MAX];
+    const struct precompile job = {.host = rewrite->host, .folder = rewrite->cache};
+    if (rewrite->cache != NULL && plan->module_fd >= 0 &&
+        precompile_get(&job, plan->module_fd, path) == 0) {
+        (void)plan_use_compiled(plan, path); /* as above */
+    }
+}
+
 /* Everything about one file, whose text is `text`. */
 static int rewrite_file(const struct rewrite *rewrite, int bundle_fd, struct span text,
                         struct buffer *out, struct error *err)
 {
     struct spec spec;
-    struct plan plan = {0};
+    struct plan plan = {.module_fd = -1};
     if (!spec_read(&spec, text)) {
         return 0;
     }
@@ -143,6 +185,7 @@ static int rewrite_file(const struct rewrite *rewrite, int bundle_fd, struct spa
     if (r == 0 && plan.is_wrapped) {
         r = check_host(rewrite->host, err);
         if (r == 0) {
+            compile_ahead(rewrite, &plan);
             r = rewrite_text(&spec, &plan, rewrite->host, out);
             r = r < 0 ? error_set_errno(err, r, "rewriting the bundle's configuration") : 0;
         }

@@ -9,8 +9,8 @@
 
 enum { REWRITE_MAX = 32 << 20 }; /* bytes of a config.json that is looked at */
 
-/* Append the text of `spec` to `out`, with the plan's arguments for its own and one mount more:
- * `host`, the host's folder. 0, -ENOMEM or -EMSGSIZE. */
+/* Append the text of `spec` to `out`, with the plan's arguments for its own and our mounts
+ * behind its own: `host`, the host's folder, and certificates from it. 0, -ENOMEM, -EMSGSIZE or -ENAMETOOLONG. */
 int rewrite_text(const struct spec *spec, const struct plan *plan, const char *host,
                  struct buffer *out);
 
@@ -19,6 +19,7 @@ struct rewrite {
     const char *bundle; /* its folder */
     const char *config; /* its file if that is another than config.json in the folder, or NULL */
     const char *host;   /* the host's folder on this machine */
+    const char *cache;  /* where compiled modules are kept, or NULL: containers compile */
     bool is_activated;  /* listening sockets are passed to the container */
 };
 

@@ -423,8 +423,8 @@ int rootfs_find(const struct rootfs *rootfs, const char *path, struct rootfs_fil
     if (node->kind != TAR_FILE) {
         return -EINVAL;
     }
-    *ret_file = (struct rootfs_file){
-        .layer = node->data_layer, .offset = node->offset, .size = node->size};
+    *ret_file =
+        (struct rootfs_file){.layer = node->data_layer, .offset = node->offset, .size = node->size};
     write_path(&place, ret_file->path);
     return 0;
 }

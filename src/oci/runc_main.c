@@ -22,6 +22,8 @@ static const char *const runtimes[] = {"runc", "crun", NULL};
 /* Where the host's folder lies, from this program's own: installed, and in a build folder. */
 static const char *const host_folders[] = {"../lib/hythe/portable", "../portable/hythe", NULL};
 
+static const char default_cache[] = "/var/cache/hythe/containers";
+
 static int rewrite(const struct runtime_call *call, const struct oci_settings *settings,
                    struct error *err)
 {
@@ -30,8 +32,12 @@ static int rewrite(const struct runtime_call *call, const struct oci_settings *s
         .bundle = call->bundle,
         .config = call->config,
         .host = settings->host,
+        .cache = settings->cache != NULL ? settings->cache : default_cache,
         .is_activated = getenv("LISTEN_FDS") != NULL,
     };
+    if (strcmp(rewrite.cache, "none") == 0) {
+        rewrite.cache = NULL;
+    }
     if (rewrite.host == NULL) {
         bool is_found = real_find_beside(host_folders, "ld.so", beside, /* err */ NULL) == 0;
         rewrite.host = is_found ? beside : "/usr/lib/hythe/portable"; /* named where it lacks */

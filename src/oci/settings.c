@@ -23,6 +23,7 @@ static const struct {
     {"real", "HYTHE_RUNC_REAL", offsetof(struct oci_settings, real)},
     {"shim", "HYTHE_RUNC_SHIM", offsetof(struct oci_settings, shim)},
     {"host", "HYTHE_RUNC_HOST", offsetof(struct oci_settings, host)},
+    {"cache", "HYTHE_RUNC_CACHE", offsetof(struct oci_settings, cache)},
 };
 
 static char **field_of(struct oci_settings *settings, size_t row)
@@ -45,6 +46,14 @@ static int set(struct oci_settings *settings, size_t row, struct span value)
 static bool is_blank(uint8_t byte)
 {
     return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
+/* All values are paths; only the cache can be "none". */
+static bool is_value(size_t row, struct span value)
+{
+    bool is_none = span_is(value, "none");
+    return (value.len > 0 && value.data[0] == '/') ||
+           (is_none && settings_table[row].field == offsetof(struct oci_settings, cache));
 }
 
 static struct span trim(struct span text)
@@ -71,15 +80,14 @@ static int parse_line(struct oci_settings *settings, struct span line, struct er
     size_t key_len = (size_t)(equals - line.data);
     struct span key = trim((struct span){line.data, key_len});
     struct span value = trim((struct span){equals + 1, line.len - key_len - 1});
-    if (value.len == 0 || value.data[0] != '/') {
-        return error_set(err, -EINVAL, "a value is an absolute path");
-    }
     for (size_t row = 0; row < ARRAY_COUNT(settings_table); row++) {
-        if (span_is(key, settings_table[row].key)) {
-            return set(settings, row, value);
+        if (!span_is(key, settings_table[row].key)) {
+            continue;
         }
+        return is_value(row, value) ? set(settings, row, value)
+                                    : error_set(err, -EINVAL, "a value is an absolute path");
     }
-    return error_set(err, -EINVAL, "the keys are real, shim and host");
+    return error_set(err, -EINVAL, "the keys are real, shim, host and cache");
 }
 
 int oci_settings_parse(struct oci_settings *settings, struct span text, const char *name,
@@ -130,7 +138,7 @@ int oci_settings_read(struct oci_settings *settings, struct error *err)
         if (value == NULL || value[0] == '\0') {
             continue;
         }
-        if (value[0] != '/') {
+        if (!is_value(row, span_of(value))) {
             return error_set(err, -EINVAL, "%s=%s: it must be an absolute path",
                              settings_table[row].variable, value);
         }

@@ -6,9 +6,10 @@
 #include "base/span.h"
 
 struct oci_settings {
-    char *real; /* owned: absolute path of the runtime that is wrapped; NULL: found on PATH */
-    char *shim; /* owned: the same for containerd-shim-runc-v2 */
-    char *host; /* owned: the folder that goes into containers; NULL: beside this program */
+    char *real;  /* owned: absolute path of the runtime that is wrapped; NULL: found on PATH */
+    char *shim;  /* owned: the same for containerd-shim-runc-v2 */
+    char *host;  /* owned: the folder that goes into containers; NULL: beside this program */
+    char *cache; /* owned: where compiled modules are kept, or "none"; NULL: the usual folder */
 };
 
 /* Read the file that the environment names in HYTHE_RUNC_CONF, else /etc/hythe/runc.conf, which may

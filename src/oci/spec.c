@@ -4,6 +4,7 @@
  * replaced, also in a text that two readers would understand differently. */
 #include "oci/spec.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,7 +107,7 @@ static bool read_parts(struct spec *spec)
 bool spec_read(struct spec *spec, struct span text)
 {
     *spec = (struct spec){0};
-    while (text.len > 0 && memchr(" \t\r\n", text.data[0], 4) != NULL) {
+    while (text.len > 0 && isspace(text.data[0])) {
         text = (struct span){text.data + 1, text.len - 1};
     }
     spec->text = text;

@@ -76,10 +76,11 @@ int tar_clean_path(const char *name, char path[TAR_NAME_MAX])
             return -EPERM;
         }
         if (len > 0 && !(len == 1 && *name == '.')) {
-            if (at + 1 + len >= TAR_NAME_MAX) {
+            size_t gap = at > 0 ? 1 : 0;
+            if (at + gap + len >= TAR_NAME_MAX) {
                 return -ENAMETOOLONG;
             }
-            if (at > 0) {
+            if (gap > 0) {
                 path[at++] = '/';
             }
             memcpy(path + at, name, len);

@@ -16,6 +16,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,11 +161,29 @@ int generation_reopen_log(struct generation *generation, struct error *err)
 
 /* -- the loader ------------------------------------------------------------------------------- */
 
+/* Of a module that lies in memory (the command line hands over those of images so) the descriptor is
+ * needed by who opens it: there can be one, the operand. */
+static uint32_t list_module(const struct generation *generation, int *keep)
+{
+    static const char folder[] = "/proc/self/fd/";
+    size_t len = sizeof folder - 1;
+    const struct serve_config *config = &generation->config;
+    const char *module = config->route_count == 1 ? config->routes[0].module : NULL;
+    uint64_t fd = 0;
+    if (module == NULL || strncmp(module, folder, len) != 0 ||
+        num_parse_u64(module + len, INT_MAX, &fd) < 0) {
+        return 0;
+    }
+    *keep = (int)fd;
+    return 1;
+}
+
 /* The descriptors that a worker needs beside its own. */
 static uint32_t list_kept(const struct generation *generation, int *keep)
 {
     uint32_t count = generation->socket_count;
     memcpy(keep, generation->fds, count * sizeof *keep);
+    count += list_module(generation, keep + count);
     if (generation->log_fd >= 0) {
         keep[count++] = generation->log_fd;
     }
@@ -174,8 +193,11 @@ static uint32_t list_kept(const struct generation *generation, int *keep)
 
 static int start_loader(struct generation *generation, struct error *err)
 {
+    int keep[1];
     struct child_options options = {.run = loader_run,
                                     .context = &generation->worker_options,
+                                    .keep = keep,
+                                    .keep_count = list_module(generation, keep),
                                     .on_message = on_loader_message,
                                     .on_end = on_loader_end};
     int r = child_start(&generation->loader, generation->options.loop, &options);

@@ -274,14 +274,17 @@ static int make_fronts(struct worker *worker, struct error *err)
 static int open_libraries(const struct worker *worker, struct error *err)
 {
     struct nghttp2 nghttp2;
-    struct curl_library curl;
+    struct curl_library curl; /* stays open as long as the process */
+    struct error unused = {0};
     memset(&curl, 0, sizeof curl);
     int r = 0;
     for (uint32_t i = 0; i < worker->front_count && r == 0; i++) {
         r = worker->fronts[i].offers_h2 ? nghttp2_open(&nghttp2, err) : 0;
     }
     if (r == 0 && sandbox_has_egress(worker->options->config)) {
-        r = curl_library_open(&curl, err); /* stays open as long as the process */
+        r = curl_library_open(&curl, err);
+    } else if (r == 0 && site_calls_out(worker->site)) {
+        (void)curl_library_open(&curl, &unused); /* only to say what it is that is not granted */
     }
     return r;
 }
@@ -370,10 +373,10 @@ static int prepare(struct worker *worker, char *text, struct error *err)
         r = make_fronts(worker, err);
     }
     if (r == 0) {
-        r = open_libraries(worker, err);
+        r = make_site(worker, err);
     }
     if (r == 0) {
-        r = make_site(worker, err);
+        r = open_libraries(worker, err);
     }
     if (r == 0 && site_engine(worker->site) != NULL) {
         r = host_ticker_start(&worker->ticker, site_engine(worker->site), err);

@@ -18,7 +18,8 @@ import time
 
 from runs import GUESTS, RUN_SECONDS, Failure, Scenario, wait
 
-MODULES = (GUESTS / "cgi_hello.wasm", GUESTS / "cgi_echo.wasm")
+MODULES = tuple(GUESTS / f"{name}.wasm"
+                for name in ("cgi_hello", "cgi_echo", "wasi_hello", "wasi_ways"))
 ASK_SECONDS = 5  # a request that has got no answer by then hangs
 RECOVERY_SECONDS = 10
 BODY = b"0123456789abcdef" * 2000
@@ -46,6 +47,17 @@ module = "{hello}"
 [[route]]
 path = "/echo"
 module = "{echo}"
+[[route]]
+path = "/component"
+module = "{component}"
+reuse = 3
+[[route]]
+path = "/double-echo"
+module = "{ways}"
+[[route]]
+path = "/get"
+module = "{ways}"
+net = true
 [[route]]
 path = "/files/..."
 files = "{work}/files"
@@ -82,13 +94,17 @@ def open_http(port, is_tls):
 
 
 def ask_http1(port, is_tls):
-    """All routes, one after the other on one connection."""
+    """All routes, one after the other on one connection. One is a component that asks another."""
     pieces = [BODY[:100], BODY[100:20000], BODY[20000:]]
     with contextlib.closing(open_http(port, is_tls)) as peer:
         for path, status, content in [("/text", 200, b"here"), ("/files/a.txt", 200, FILE),
                                       ("/hello", 200, b"hello"), ("/old", 302, b""),
-                                      ("/nothing", 404, b""), ("/echo", 200, BODY)]:
-            body = iter(pieces) if path == "/echo" else None
+                                      ("/nothing", 404, b""), ("/component", 200, b"hello"),
+                                      ("/component", 200, b"hello"), ("/echo", 200, BODY),
+                                      ("/double-echo", 200, BODY[:1] * 2 + BODY[1:2] * 2),
+                                      *([] if is_tls else
+                                        [(f"/get?http://127.0.0.1:{port}/text", 200, b"here")])]:
+            body = iter(pieces) if path.endswith("echo") else None
             peer.request("POST" if body else "GET", path, body, encode_chunked=body is not None,
                          headers={"Transfer-Encoding": "chunked"} if body else {})
             answer = peer.getresponse()
@@ -130,7 +146,8 @@ class Server:
         self.run = run
         config = run.home / "hythe.toml"
         config.write_text(CONFIG.format(home=run.home, cache=cache, work=cache.parent,
-                                        hello=MODULES[0], echo=MODULES[1]))
+                                        hello=MODULES[0], echo=MODULES[1],
+                                        component=MODULES[2], ways=MODULES[3]))
         self.process = run.start("serve", config)
 
     def fail(self, why):

@@ -84,6 +84,47 @@ static struct http_guest *begin_brewing(const char *target)
     return g;
 }
 
+/* While the guest takes an answer over its allocator may yield to the loop, and with the response's last
+ * byte the front's memory goes. */
+static void answers_outlive_the_transaction(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *text;
+    } calls[] = {
+        {"[method]incoming-request.method", "BREW"},
+        {"[method]incoming-request.path-with-query", "/a/b?c"},
+        {"[method]incoming-request.path-with-query", "/a/b"},
+        {"[method]incoming-request.authority", "example.org:8080"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(calls); i++) {
+        char method[] = "BREW";
+        char authority[] = "example.org:8080";
+        bool is_plain = strcmp(calls[i].text, "/a/b") == 0;
+        struct http_guest *g = http_guest_new(method, is_plain ? "/a/b" : "/a/b?c");
+        g->t->inbound.authority = span_of(authority);
+        http_guest_begin(g);
+        uint32_t response = http_guest_response(g, "");
+        uint32_t body = http_guest_body(g, response);
+        uint32_t stream = http_guest_stream(g, body);
+        http_guest_set(g, response);
+        fake_transaction_writable(g->t, 0);
+        assert_int_equal(streams_call(g, "[method]output-stream.check-write", NUMBER(stream)), 0);
+        assert_int_equal(streams_call(g, "[method]output-stream.write", NUMBER(stream), TEXT("late")), 0);
+        http_guest_finish(g, stream, body, NULL);
+        assert_false(g->t->is_ended);
+        call(g, calls[i].name, g->request);
+        fake_transaction_writable(g->t, 100);
+        assert_true(g->t->is_ended);
+        memset(method, 'X', strlen(method));
+        memset(authority, 'X', strlen(authority));
+        memset(g->t->target, 'X', strlen(g->t->target));
+        expect_text(g, 1, calls[i].text);
+        http_guest_free(g);
+    }
+}
+
 static void a_request_is_the_same_after_its_transaction(void **state)
 {
     (void)state;
@@ -336,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(methods_by_their_case),
         cmocka_unit_test(a_request_is_the_same_after_its_transaction),
+        cmocka_unit_test(answers_outlive_the_transaction),
         cmocka_unit_test(parts_that_are_missing),
         cmocka_unit_test(path_and_query_from_two_places),
         cmocka_unit_test(a_request_is_consumed_once),

@@ -57,11 +57,14 @@ static struct fields *self_of(const struct component_call *call)
 
 /* -- what may be in one ----------------------------------------------------------------------- */
 
-enum { FIELD_GOOD = -1 };
+enum { FIELD_GOOD = -1, LENGTH_DIGITS_MAX = 64 };
 
 /* enum header_error, or FIELD_GOOD. */
 static int judge_name(struct span name)
 {
+    if (name.len > FIELD_LIST_MAX) {
+        return HEADER_FORBIDDEN; /* before each byte of it is looked at */
+    }
     if (!http_is_token(name)) {
         return HEADER_INVALID_SYNTAX;
     }
@@ -94,6 +97,9 @@ static bool is_good_value(const struct field_list *list, struct span name, struc
 static int append_value(struct field_list *list, struct span name, struct span untrimmed,
                         size_t max)
 {
+    if (untrimmed.len > FIELD_LIST_MAX) {
+        return HEADER_FORBIDDEN; /* likewise */
+    }
     struct span value = http_trim(untrimmed);
     if (!is_good_value(list, name, value)) {
         return HEADER_INVALID_SYNTAX;
@@ -207,6 +213,9 @@ static int set_values(struct field_list *list, struct span name, struct componen
 static int set_length(struct field_list *list, struct span name, struct component_list values)
 {
     int64_t length = 0;
+    if (values.count == 1 && values.items[0].bytes.len > LENGTH_DIGITS_MAX) {
+        return HEADER_FORBIDDEN; /* nobody writes so many noughts */
+    }
     if (values.count > 1 ||
         (values.count == 1 && field_parse_length(http_trim(values.items[0].bytes), &length) < 0)) {
         return HEADER_INVALID_SYNTAX;

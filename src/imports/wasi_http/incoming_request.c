@@ -174,6 +174,30 @@ static int32_t lost(struct component_call *call)
     return component_trap(call, "out of memory: the request is over and could not be kept");
 }
 
+/* Answer with a copy of `len` bytes, which the caller fills in; NULL when the guest traps. What lies in
+ * the front's memory will not do: while the guest takes an answer over its allocator runs and may yield,
+ * the rest of the response may leave meanwhile, and with it goes the front's memory. */
+static uint8_t *answer_room(struct component_call *call, unsigned slot, size_t len)
+{
+    uint8_t *text = component_scratch(call, len);
+    if (text == NULL && len > 0) {
+        (void)component_trap(call, "out of memory"); /* the caller says so */
+        return NULL;
+    }
+    call->results[slot].bytes = (struct span){text, len};
+    return text;
+}
+
+static int32_t answer_copy(struct component_call *call, unsigned slot, struct span text)
+{
+    struct copying to = {.bytes = answer_room(call, slot, text.len)};
+    if (to.bytes == NULL && text.len > 0) {
+        return CALL_TRAP;
+    }
+    (void)copy_span(&to, text);
+    return 0;
+}
+
 int32_t incoming_request_method(struct component_call *call)
 {
     const struct http_inbound *about = self_of(call)->about;
@@ -182,25 +206,19 @@ int32_t incoming_request_method(struct component_call *call)
     }
     uint32_t method = http_method_case(about->method);
     call->results[0].number = method;
-    if (method == HTTP_METHOD_OTHER) {
-        call->results[1].bytes = about->method;
-    }
-    return 0;
+    return method == HTTP_METHOD_OTHER ? answer_copy(call, 1, about->method) : 0;
 }
 
-/* Path and query apart, for one text. */
+/* Path and query, which may lie apart, as one text. */
 static int32_t join(struct component_call *call, const struct http_inbound *about)
 {
-    size_t len = about->path.len + 1 + about->query.len;
-    uint8_t *text = component_scratch(call, len);
-    if (text == NULL) {
-        return component_trap(call, "out of memory");
+    struct copying to = {.bytes = answer_room(call, 1, about->path.len + 1 + about->query.len)};
+    if (to.bytes == NULL) {
+        return CALL_TRAP;
     }
-    struct copying to = {.bytes = text};
     (void)copy_span(&to, about->path);
     (void)copy_span(&to, (struct span){(const uint8_t *)"?", 1});
     (void)copy_span(&to, about->query);
-    call->results[1].bytes = (struct span){text, len};
     return 0;
 }
 
@@ -210,19 +228,11 @@ int32_t incoming_request_path_with_query(struct component_call *call)
     if (about == NULL) {
         return lost(call);
     }
-    struct span text = about->path;
-    if (text.len == 0) {
+    if (about->path.len == 0) {
         return 0; /* none */
     }
     call->results[0].number = 1;
-    if (about->has_query) {
-        if (about->query.data != text.data + text.len + 1) {
-            return join(call, about);
-        }
-        text.len += 1 + about->query.len;
-    }
-    call->results[1].bytes = text;
-    return 0;
+    return about->has_query ? join(call, about) : answer_copy(call, 1, about->path);
 }
 
 int32_t incoming_request_scheme(struct component_call *call)
@@ -242,9 +252,11 @@ int32_t incoming_request_authority(struct component_call *call)
     if (about == NULL) {
         return lost(call);
     }
-    call->results[0].number = about->authority.len > 0;
-    call->results[1].bytes = about->authority;
-    return 0;
+    if (about->authority.len == 0) {
+        return 0; /* none */
+    }
+    call->results[0].number = 1;
+    return answer_copy(call, 1, about->authority);
 }
 
 int32_t incoming_request_headers(struct component_call *call)

@@ -142,7 +142,7 @@ int32_t outgoing_request_set_method(struct component_call *call)
     uint32_t method = component_u32(call, 1);
     if (method == HTTP_METHOD_OTHER) {
         struct span name = component_bytes(call, 2);
-        if (!http_is_token(name) || name.len > METHOD_MAX) {
+        if (name.len > METHOD_MAX || !http_is_token(name)) {
             return component_error(call, 0);
         }
         if (http_text_set(&request->other_method, call->guest, name) < 0) {
@@ -158,6 +158,9 @@ int32_t outgoing_request_set_method(struct component_call *call)
 /* RFC 3986 section 3.1. */
 static bool is_scheme(struct span text)
 {
+    if (text.len == 0 || text.len > SCHEME_MAX) {
+        return false;
+    }
     for (size_t i = 0; i < text.len; i++) {
         uint8_t byte = text.data[i];
         bool is_letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
@@ -166,7 +169,7 @@ static bool is_scheme(struct span text)
             return false;
         }
     }
-    return text.len > 0 && text.len <= SCHEME_MAX;
+    return true;
 }
 
 int32_t outgoing_request_scheme(struct component_call *call)

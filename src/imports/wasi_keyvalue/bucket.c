@@ -159,7 +159,9 @@ static int32_t bucket_list_keys(struct component_call *call)
     if (items == NULL && count > 0) {
         return keyvalue_other(call, "out of memory");
     }
-    fill_page(&walk, items, count);
+    if (count > 0) {
+        fill_page(&walk, items, count);
+    }
     call->results[1].list = (struct component_list){items, count};
     call->results[3].number = walk.cursor;
     struct span key;

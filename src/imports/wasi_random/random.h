@@ -4,7 +4,7 @@
 
 #include "imports/component.h"
 
-enum { WASI_RANDOM_MAX = 16 << 20 /* bytes in one call, which take the host's memory */ };
+enum { WASI_RANDOM_MAX = 1 << 20 /* bytes in one call, for which all others wait */ };
 
 extern const struct component_interface wasi_random; /* random.c, as all */
 extern const struct component_interface wasi_random_insecure;

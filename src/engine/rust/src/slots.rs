@@ -6,17 +6,26 @@
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::slice;
-use wasmtime_c_api::wasmtime::component::{
-    ComponentNamedList, Lift, Lower, Resource, WasmList, WasmStr,
+use wasmtime_c_api::wasmtime::component::__internal::{
+    CanonicalAbiInfo, InstanceType, InterfaceType, LiftContext,
 };
-use wasmtime_c_api::wasmtime::{bail, AsContext, Result, StoreContextMut};
+use wasmtime_c_api::wasmtime::component::{
+    ComponentNamedList, ComponentType, Lift, Lower, Resource, WasmList, WasmStr,
+};
+use wasmtime_c_api::wasmtime::{bail, AsContext, Result, StoreContextMut, ValRaw};
 use wasmtime_c_api::WasmtimeStoreData as Data;
 
 /// As COMPONENT_SLOTS_MAX.
 pub const SLOTS_MAX: usize = 16;
 
-/// What the lists of one call's arguments may take in slots, together.
-const LIST_BYTES_MAX: usize = 16 << 20;
+/// What the elements of one call's lists may take, as slots and as the bytes and texts that these
+/// point at: guests may name the same bytes in each of them.
+const LIST_BYTES_MAX: usize = 8 << 20;
+
+/// Bytes of a text outside of lists, and handles in a list: it is known how many before any is looked
+/// at. For both, what any function has a use for is less.
+const TEXT_MAX: usize = 1 << 20;
+const HANDLES_MAX: usize = 65536;
 
 /// `struct span`, `component_words` and `component_list`: a pointer and a count.
 #[repr(C)]
@@ -40,6 +49,8 @@ const EMPTY: Slot = Slot { run: Run { items: std::ptr::null(), count: 0 } };
 pub struct Frame {
     pub args: [Slot; SLOTS_MAX],
     pub results: [Slot; SLOTS_MAX],
+    /// Of LIST_BYTES_MAX.
+    list_bytes: usize,
     texts: Vec<String>,
     words: Vec<u32>,
     lists: Vec<Vec<Slot>>,
@@ -50,6 +61,7 @@ impl Frame {
         Frame {
             args: [EMPTY; SLOTS_MAX],
             results: [EMPTY; SLOTS_MAX],
+            list_bytes: 0,
             texts: Vec::new(),
             words: Vec::new(),
             lists: Vec::new(),
@@ -82,6 +94,17 @@ impl Putter<'_, '_> {
 
     fn run<T>(&mut self, items: *const T, count: usize) {
         self.slot(Slot { run: Run { items: items.cast(), count } });
+    }
+
+    /// What elements of lists point at is counted: the same bytes as often as they are named.
+    fn take_from_lists(&mut self, len: usize) -> Result<()> {
+        if self.in_list {
+            if len > LIST_BYTES_MAX - self.frame.list_bytes {
+                bail!("the lists hold more than the {LIST_BYTES_MAX} bytes of one call");
+            }
+            self.frame.list_bytes += len;
+        }
+        Ok(())
     }
 
     /// Leaves unused slots of a type that began at `from` and has `count`.
@@ -220,15 +243,65 @@ impl<T: 'static> Take for Resource<T> {
     }
 }
 
-impl Shape for WasmStr {}
+/// A string as an argument. Looking at it costs time, and in other encodings than UTF-8 memory, so the
+/// length that it is said to have is judged first.
+pub struct Text(WasmStr);
 
-impl Put for WasmStr {
+impl Text {
+    fn judge(len: u32) -> Result<()> {
+        /* The highest bit says which of two encodings it is in. */
+        let len = (len & (u32::MAX >> 1)) as usize;
+        if len > TEXT_MAX {
+            bail!("a string of {len} is longer than the {TEXT_MAX} that the host takes");
+        }
+        Ok(())
+    }
+}
+
+// SAFETY: as WasmStr in all respects.
+unsafe impl ComponentType for Text {
+    type Lower = <WasmStr as ComponentType>::Lower;
+    const ABI: CanonicalAbiInfo = <WasmStr as ComponentType>::ABI;
+
+    fn typecheck(ty: &InterfaceType, types: &InstanceType<'_>) -> Result<()> {
+        <WasmStr as ComponentType>::typecheck(ty, types)
+    }
+}
+
+// SAFETY: likewise; a string is a pointer and a length.
+unsafe impl Lift for Text {
+    fn linear_lift_from_flat(
+        cx: &mut LiftContext<'_>,
+        ty: InterfaceType,
+        src: &Self::Lower,
+    ) -> Result<Self> {
+        let [_, len]: &[ValRaw; 2] = src;
+        Text::judge(len.get_u32())?;
+        Ok(Text(<WasmStr as Lift>::linear_lift_from_flat(cx, ty, src)?))
+    }
+
+    fn linear_lift_from_memory(
+        cx: &mut LiftContext<'_>,
+        ty: InterfaceType,
+        bytes: &[u8],
+    ) -> Result<Self> {
+        if let [_, _, _, _, len @ ..] = bytes {
+            Text::judge(u32::from_le_bytes(len.try_into()?))?;
+        }
+        Ok(Text(<WasmStr as Lift>::linear_lift_from_memory(cx, ty, bytes)?))
+    }
+}
+
+impl Shape for Text {}
+
+impl Put for Text {
     fn put(&self, to: &mut Putter<'_, '_>) -> Result<()> {
-        let text = self.to_str(to.store.as_context())?;
+        let text = self.0.to_str(to.store.as_context())?;
         let (data, len) = (text.as_ptr(), text.len());
         if let Cow::Owned(text) = text {
             to.frame.texts.push(text); /* its bytes stay where they are */
         }
+        to.take_from_lists(len)?;
         to.run(data, len);
         Ok(())
     }
@@ -240,15 +313,56 @@ impl Put for WasmList<u8> {
     fn put(&self, to: &mut Putter<'_, '_>) -> Result<()> {
         let bytes = self.as_le_slice(to.store.as_context());
         let (data, len) = (bytes.as_ptr(), bytes.len());
+        to.take_from_lists(len)?;
         to.run(data, len);
         Ok(())
     }
 }
 
+/// A list of handles as an argument. The engine makes something of each before the host function can
+/// say that they are too many.
+pub struct Handles<T: 'static>(Vec<Resource<T>>);
+
+// SAFETY: as Vec in all respects.
+unsafe impl<T: 'static> ComponentType for Handles<T> {
+    type Lower = <Vec<Resource<T>> as ComponentType>::Lower;
+    const ABI: CanonicalAbiInfo = <Vec<Resource<T>> as ComponentType>::ABI;
+
+    fn typecheck(ty: &InterfaceType, types: &InstanceType<'_>) -> Result<()> {
+        <Vec<Resource<T>> as ComponentType>::typecheck(ty, types)
+    }
+}
+
+// SAFETY: likewise; a list is a pointer and a length.
+unsafe impl<T: 'static> Lift for Handles<T> {
+    fn linear_lift_from_flat(
+        cx: &mut LiftContext<'_>,
+        ty: InterfaceType,
+        src: &Self::Lower,
+    ) -> Result<Self> {
+        let [_, len]: &[ValRaw; 2] = src;
+        let count = len.get_u32() as usize;
+        if count > HANDLES_MAX {
+            bail!("a list of {count} handles is more than the {HANDLES_MAX} that the host takes");
+        }
+        Ok(Handles(<Vec<Resource<T>> as Lift>::linear_lift_from_flat(cx, ty, src)?))
+    }
+
+    fn linear_lift_from_memory(
+        _: &mut LiftContext<'_>,
+        _: InterfaceType,
+        _: &[u8],
+    ) -> Result<Self> {
+        bail!("no function of the host takes handles in such a way");
+    }
+}
+
+impl<T: 'static> Shape for Handles<T> {}
+
 /// Handles become words; of them a call has one list at most.
-impl<T: 'static> Put for Vec<Resource<T>> {
+impl<T: 'static> Put for Handles<T> {
     fn put(&self, to: &mut Putter<'_, '_>) -> Result<()> {
-        to.frame.words = self.iter().map(Resource::rep).collect();
+        to.frame.words = self.0.iter().map(Resource::rep).collect();
         let (items, count) = (to.frame.words.as_ptr(), to.frame.words.len());
         to.run(items, count);
         Ok(())
@@ -272,9 +386,10 @@ pub(crate) use lists;
 
 pub fn put_list<T: Lift + Put>(list: &WasmList<T>, to: &mut Putter<'_, '_>) -> Result<()> {
     let count = list.len();
-    if count > LIST_BYTES_MAX / size_of::<Slot>() / T::SLOTS {
+    if count > (LIST_BYTES_MAX - to.frame.list_bytes) / size_of::<Slot>() / T::SLOTS {
         bail!("a list of {count} elements is more than the host takes in one call");
     }
+    to.frame.list_bytes += count * size_of::<Slot>() * T::SLOTS;
     let mut inner = Putter {
         store: &mut *to.store,
         slots: Vec::with_capacity(count * T::SLOTS),
@@ -292,7 +407,7 @@ pub fn put_list<T: Lift + Put>(list: &WasmList<T>, to: &mut Putter<'_, '_>) -> R
     Ok(())
 }
 
-lists!(WasmList<u8>, (WasmStr, WasmList<u8>), WasmStr);
+lists!(WasmList<u8>, (Text, WasmList<u8>), Text);
 
 impl Shape for &'static str {}
 

@@ -4,10 +4,12 @@
 //! wasi:config and wasi:keyvalue as named below. What the functions do is in `src/imports`.
 
 use crate::component::Interface;
-use crate::slots::{larger, lists, put_list, Put, Putter, Shape, Take, Taker};
+use crate::slots::{
+    larger, lists, put_list, Handles, Put, Putter, Shape, Take, Taker, Text,
+};
 use wasmtime_c_api::wasmtime;
 use wasmtime_c_api::wasmtime::component::{
-    flags, ComponentType, Lift, Lower, Resource, ResourceType, WasmList, WasmStr,
+    flags, ComponentType, Lift, Lower, Resource, ResourceType, WasmList,
 };
 use wasmtime_c_api::wasmtime::{bail, Result};
 
@@ -236,7 +238,7 @@ interface!(io_poll:
     resources { "pollable" Pollable, }
     "[method]pollable.ready": (R<Pollable>) -> bool;
     "[method]pollable.block"(waits): (R<Pollable>);
-    "poll"(waits): (Vec<R<Pollable>>) -> Words;
+    "poll"(waits): (Handles<Pollable>) -> Words;
 );
 
 interface!(io_streams:
@@ -385,7 +387,7 @@ wit_variant!(HttpError<S>:
 type Headed<T> = core::result::Result<T, HeaderError>;
 type Http<T> = core::result::Result<T, HttpError<Str>>;
 type OrNothing<T> = core::result::Result<T, ()>;
-type Responded = core::result::Result<R<OutgoingResponse>, HttpError<WasmStr>>;
+type Responded = core::result::Result<R<OutgoingResponse>, HttpError<Text>>;
 
 interface!(http_types:
     resources {
@@ -402,12 +404,12 @@ interface!(http_types:
         "future-incoming-response" FutureIncomingResponse,
     }
     "[constructor]fields": () -> R<Fields>;
-    "[static]fields.from-list": (WasmList<(WasmStr, WasmList<u8>)>) -> Headed<R<Fields>>;
-    "[method]fields.get": (R<Fields>, WasmStr) -> Vec<Bytes>;
-    "[method]fields.has": (R<Fields>, WasmStr) -> bool;
-    "[method]fields.set": (R<Fields>, WasmStr, WasmList<WasmList<u8>>) -> Headed<()>;
-    "[method]fields.delete": (R<Fields>, WasmStr) -> Headed<()>;
-    "[method]fields.append": (R<Fields>, WasmStr, WasmList<u8>) -> Headed<()>;
+    "[static]fields.from-list": (WasmList<(Text, WasmList<u8>)>) -> Headed<R<Fields>>;
+    "[method]fields.get": (R<Fields>, Text) -> Vec<Bytes>;
+    "[method]fields.has": (R<Fields>, Text) -> bool;
+    "[method]fields.set": (R<Fields>, Text, WasmList<WasmList<u8>>) -> Headed<()>;
+    "[method]fields.delete": (R<Fields>, Text) -> Headed<()>;
+    "[method]fields.append": (R<Fields>, Text, WasmList<u8>) -> Headed<()>;
     "[method]fields.entries": (R<Fields>) -> Vec<(Str, Bytes)>;
     "[method]fields.clone": (R<Fields>) -> R<Fields>;
     "[method]incoming-request.method": (R<IncomingRequest>) -> Method<Str>;
@@ -419,15 +421,15 @@ interface!(http_types:
     "[constructor]outgoing-request": (R<Fields>) -> R<OutgoingRequest>;
     "[method]outgoing-request.body": (R<OutgoingRequest>) -> OrNothing<R<OutgoingBody>>;
     "[method]outgoing-request.method": (R<OutgoingRequest>) -> Method<Str>;
-    "[method]outgoing-request.set-method": (R<OutgoingRequest>, Method<WasmStr>) -> Plain;
+    "[method]outgoing-request.set-method": (R<OutgoingRequest>, Method<Text>) -> Plain;
     "[method]outgoing-request.path-with-query": (R<OutgoingRequest>) -> Option<Str>;
     "[method]outgoing-request.set-path-with-query":
-        (R<OutgoingRequest>, Option<WasmStr>) -> Plain;
+        (R<OutgoingRequest>, Option<Text>) -> Plain;
     "[method]outgoing-request.scheme": (R<OutgoingRequest>) -> Option<Scheme<Str>>;
     "[method]outgoing-request.set-scheme":
-        (R<OutgoingRequest>, Option<Scheme<WasmStr>>) -> Plain;
+        (R<OutgoingRequest>, Option<Scheme<Text>>) -> Plain;
     "[method]outgoing-request.authority": (R<OutgoingRequest>) -> Option<Str>;
-    "[method]outgoing-request.set-authority": (R<OutgoingRequest>, Option<WasmStr>) -> Plain;
+    "[method]outgoing-request.set-authority": (R<OutgoingRequest>, Option<Text>) -> Plain;
     "[method]outgoing-request.headers": (R<OutgoingRequest>) -> R<Fields>;
     "[constructor]request-options": () -> R<RequestOptions>;
     "[method]request-options.connect-timeout": (R<RequestOptions>) -> Option<u64>;
@@ -531,21 +533,21 @@ interface!(filesystem_types:
     "[method]descriptor.write": (D, WasmList<u8>, u64) -> Filed<u64>;
     "[method]descriptor.read-directory": (D) -> Filed<R<DirectoryEntryStream>>;
     "[method]descriptor.sync": (D) -> Filed<()>;
-    "[method]descriptor.create-directory-at": (D, WasmStr) -> Filed<()>;
+    "[method]descriptor.create-directory-at": (D, Text) -> Filed<()>;
     "[method]descriptor.stat": (D) -> Filed<DescriptorStat>;
-    "[method]descriptor.stat-at": (D, PathFlags, WasmStr) -> Filed<DescriptorStat>;
+    "[method]descriptor.stat-at": (D, PathFlags, Text) -> Filed<DescriptorStat>;
     "[method]descriptor.set-times-at":
-        (D, PathFlags, WasmStr, NewTimestamp, NewTimestamp) -> Filed<()>;
-    "[method]descriptor.link-at": (D, PathFlags, WasmStr, D, WasmStr) -> Filed<()>;
-    "[method]descriptor.open-at": (D, PathFlags, WasmStr, OpenFlags, DescriptorFlags) -> Filed<D>;
-    "[method]descriptor.readlink-at": (D, WasmStr) -> Filed<Str>;
-    "[method]descriptor.remove-directory-at": (D, WasmStr) -> Filed<()>;
-    "[method]descriptor.rename-at": (D, WasmStr, D, WasmStr) -> Filed<()>;
-    "[method]descriptor.symlink-at": (D, WasmStr, WasmStr) -> Filed<()>;
-    "[method]descriptor.unlink-file-at": (D, WasmStr) -> Filed<()>;
+        (D, PathFlags, Text, NewTimestamp, NewTimestamp) -> Filed<()>;
+    "[method]descriptor.link-at": (D, PathFlags, Text, D, Text) -> Filed<()>;
+    "[method]descriptor.open-at": (D, PathFlags, Text, OpenFlags, DescriptorFlags) -> Filed<D>;
+    "[method]descriptor.readlink-at": (D, Text) -> Filed<Str>;
+    "[method]descriptor.remove-directory-at": (D, Text) -> Filed<()>;
+    "[method]descriptor.rename-at": (D, Text, D, Text) -> Filed<()>;
+    "[method]descriptor.symlink-at": (D, Text, Text) -> Filed<()>;
+    "[method]descriptor.unlink-file-at": (D, Text) -> Filed<()>;
     "[method]descriptor.is-same-object": (D, D) -> bool;
     "[method]descriptor.metadata-hash": (D) -> Filed<MetadataHash>;
-    "[method]descriptor.metadata-hash-at": (D, PathFlags, WasmStr) -> Filed<MetadataHash>;
+    "[method]descriptor.metadata-hash-at": (D, PathFlags, Text) -> Filed<MetadataHash>;
     "[method]directory-entry-stream.read-directory-entry":
         (R<DirectoryEntryStream>) -> Filed<Option<DirectoryEntry>>;
     "filesystem-error-code": (R<IoError>) -> Option<FileError>;
@@ -597,7 +599,7 @@ interface!(sockets_instance_network: resources {} "instance-network": () -> R<Ne
 
 interface!(sockets_ip_name_lookup:
     resources { "resolve-address-stream" ResolveAddressStream, }
-    "resolve-addresses": (R<Network>, WasmStr) -> Socketed<R<ResolveAddressStream>>;
+    "resolve-addresses": (R<Network>, Text) -> Socketed<R<ResolveAddressStream>>;
     "[method]resolve-address-stream.resolve-next-address":
         (R<ResolveAddressStream>) -> Socketed<Option<IpAddress>>;
     "[method]resolve-address-stream.subscribe": (R<ResolveAddressStream>) -> R<Pollable>;
@@ -682,7 +684,7 @@ type Configured<T> = core::result::Result<T, ConfigError>;
 
 interface!(config_store:
     resources {}
-    "get": (WasmStr) -> Configured<Option<Str>>;
+    "get": (Text) -> Configured<Option<Str>>;
     "get-all": () -> Configured<Vec<(Str, Str)>>;
 );
 
@@ -695,24 +697,24 @@ type B = R<Bucket>;
 
 interface!(keyvalue_store:
     resources { "bucket" Bucket, }
-    "open": (WasmStr) -> Kept<B>;
-    "[method]bucket.get": (B, WasmStr) -> Kept<Option<Bytes>>;
-    "[method]bucket.set": (B, WasmStr, WasmList<u8>) -> Kept<()>;
-    "[method]bucket.delete": (B, WasmStr) -> Kept<()>;
-    "[method]bucket.exists": (B, WasmStr) -> Kept<bool>;
+    "open": (Text) -> Kept<B>;
+    "[method]bucket.get": (B, Text) -> Kept<Option<Bytes>>;
+    "[method]bucket.set": (B, Text, WasmList<u8>) -> Kept<()>;
+    "[method]bucket.delete": (B, Text) -> Kept<()>;
+    "[method]bucket.exists": (B, Text) -> Kept<bool>;
     "[method]bucket.list-keys": (B, Option<u64>) -> Kept<KeyResponse>;
 );
 
 interface!(keyvalue_atomics:
     resources {}
-    "increment": (B, WasmStr, u64) -> Kept<u64>;
+    "increment": (B, Text, u64) -> Kept<u64>;
 );
 
 interface!(keyvalue_batch:
     resources {}
-    "get-many": (B, WasmList<WasmStr>) -> Kept<Vec<Option<(Str, Bytes)>>>;
-    "set-many": (B, WasmList<(WasmStr, WasmList<u8>)>) -> Kept<()>;
-    "delete-many": (B, WasmList<WasmStr>) -> Kept<()>;
+    "get-many": (B, WasmList<Text>) -> Kept<Vec<Option<(Str, Bytes)>>>;
+    "set-many": (B, WasmList<(Text, WasmList<u8>)>) -> Kept<()>;
+    "delete-many": (B, WasmList<Text>) -> Kept<()>;
 );
 
 // -- all of them -------------------------------------------------------------------------------

@@ -1,0 +1,101 @@
+/* config.json of containers: whatever it says, what comes out of a text that can be read is JSON
+ * again, is the same but for the arguments and the mounts, and is understood as it was meant. */
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "input.h"
+#include "oci/json_text.h"
+#include "oci/plan.h"
+#include "oci/rewrite.h"
+#include "oci/spec.h"
+
+enum { PATH_LEN = 128 };
+
+static char folder[PATH_LEN];
+static int folder_fd = -1;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    static const char module[] = "\0asm\1\0\0\0";
+    char path[PATH_LEN + 32];
+    (void)argc;
+    (void)argv;
+    (void)snprintf(folder, sizeof folder, "/tmp/hythe-fuzz-oci-%d", (int)getpid());
+    (void)snprintf(path, sizeof path, "%s/rootfs", folder);
+    must(mkdir(folder, 0700) == 0 && mkdir(path, 0700) == 0);
+    (void)snprintf(path, sizeof path, "%s/rootfs/app.wasm", folder);
+    FILE *file = fopen(path, "we");
+    must(file != NULL && fwrite(module, 1, sizeof module - 1, file) == sizeof module - 1);
+    must(fclose(file) == 0);
+    folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    must(folder_fd >= 0);
+    return 0;
+}
+
+static void check_text(const struct spec *spec, const struct plan *plan, struct span text)
+{
+    struct spec again;
+    struct spec_bind bind = {0};
+    struct spec_bind next;
+    must(spec_read(&again, text));
+    must(again.arg_count == plan->args.count);
+    for (size_t i = 0; i < again.arg_count; i++) {
+        must(strcmp(again.args[i], plan->args.items[i]) == 0);
+    }
+    must(again.env_count == spec->env_count);
+    must(strcmp(again.root_path, spec->root_path) == 0);
+    size_t before = 0;
+    size_t after = 0;
+    while (spec_bind_at(spec, before, &next)) {
+        before++;
+    }
+    for (; spec_bind_at(&again, after, &next); after++) {
+        if (after == before) {
+            bind = next;
+        }
+    }
+    must(after == before + (plan->needs_certificates ? 2 : 1));
+    must(strcmp(bind.source, "/host") == 0 && strcmp(bind.destination, plan->place) == 0);
+    /* What is behind the two places has stayed, however long they have become. */
+    struct span tail = spec->mounts_text.len > 0 && spec->mounts_text.data > spec->args_text.data
+                           ? spec->mounts_text
+                           : spec->args_text;
+    const uint8_t *from = tail.data + tail.len;
+    size_t len = (size_t)(spec->text.data + spec->text.len - from);
+    must(text.len >= len && memcmp(text.data + text.len - len, from, len) == 0);
+    spec_done(&again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct spec spec;
+    struct plan plan = {.module_fd = -1};
+    struct buffer out;
+    struct error err = {0};
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    if (copy == NULL) {
+        return 0;
+    }
+    if (len > 0) {
+        memcpy(copy, data, len);
+    }
+    buffer_init(&out, REWRITE_MAX);
+    if (spec_read(&spec, (struct span){copy, len})) {
+        int r = plan_make(&spec, folder_fd, /* is_activated */ false, &plan, &err);
+        must(r == 0 || err.text[0] != '\0');
+        if (r == 0 && plan.is_wrapped) {
+            must(rewrite_text(&spec, &plan, "/host", &out) == 0);
+            check_text(&spec, &plan, buffer_span(&out));
+        }
+        plan_done(&plan);
+        spec_done(&spec);
+    }
+    buffer_done(&out);
+    free(copy);
+    return 0;
+}
