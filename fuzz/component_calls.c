@@ -248,8 +248,8 @@ struct bench {
     struct guest guest;
     struct engine *engine; /* borrowed */
     struct instance *instance;
-    struct http_transaction *transaction;          /* NULL when it is over */
-    struct wasi_http_inbound *inbound;             /* NULL between requests */
+    struct http_transaction *transaction; /* NULL when it is over */
+    struct wasi_http_inbound *inbound;    /* NULL between requests */
     struct http_exchange *exchanges[EXCHANGES_MAX];
     struct strings config;
     enum wasi_http_state told;
@@ -973,7 +973,7 @@ static uint8_t touched;
 
 static void touch(struct span bytes)
 {
-    for (size_t i = 0; i < bytes.len; i += bytes.len > 4096 ? 997 : 1) {
+    for (size_t i = 0; i<bytes.len; i += bytes.len> 4096 ? 997 : 1) {
         touched ^= bytes.data[i];
     }
     touched ^= bytes.len > 0 ? bytes.data[bytes.len - 1] : 0;

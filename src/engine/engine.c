@@ -18,7 +18,8 @@ enum {
     TABLES_OF_ONE = 4,
     MEMORIES_OF_ONE = 1,
     CORE_INSTANCE_SIZE = 4 << 20,
-    CORES_OF_ONE = 8, /* core modules in one component: its own, adapters, and the glue between them */
+    CORES_OF_ONE = 32, /* core modules in one component: its own, adapters, libraries, the glue
+                        * between them; only counted, so the number costs nothing */
     COMPONENT_SIZE = 4 << 20,
 };
 
@@ -63,6 +64,7 @@ static void use_pool(wasm_config_t *config, const struct engine_options *options
     uint64_t memory = options->pool_memory != 0 ? options->pool_memory : pool_memory_max;
     uint64_t keep = options->pool_keep != 0 ? options->pool_keep : POOL_KEEP;
     wasmtime_pooling_allocation_config_total_core_instances_set(pool, count * CORES_OF_ONE);
+    wasmtime_pooling_allocation_config_max_core_instances_per_component_set(pool, CORES_OF_ONE);
     wasmtime_pooling_allocation_config_total_component_instances_set(pool, count);
     wasmtime_pooling_allocation_config_max_component_instance_size_set(pool, COMPONENT_SIZE);
     wasmtime_pooling_allocation_config_total_memories_set(pool, count);

@@ -301,11 +301,11 @@ void instance_begin_run(struct instance *instance, struct linked *linked,
 void instance_begin_component(struct instance *instance, struct linked *linked,
                               enum instance_component_call what, const uint32_t reps[2])
 {
-    static const int32_t whats[] = {[INSTANCE_NOTHING] = HYTHE_CALL_NOTHING,
+    static const int32_t calls[] = {[INSTANCE_NOTHING] = HYTHE_CALL_NOTHING,
                                     [INSTANCE_HANDLE] = HYTHE_CALL_HANDLE,
                                     [INSTANCE_RUN] = HYTHE_CALL_RUN};
     assert(instance->future == NULL && instance->state != INSTANCE_FAILED);
-    instance->future = hythe_component_run(instance->context, linked->component, whats[what],
+    instance->future = hythe_component_run(instance->context, linked->component, calls[what],
                                            reps[0], reps[1], &instance->component);
     instance->state = INSTANCE_RUNNABLE;
 }

@@ -67,8 +67,9 @@ struct host_task {
     struct loop_deferred turn;
     struct loop_timer wall;
     uint64_t cpu_ns;
-    uint64_t since_ns; /* of the clock that is_exact says: when it was resumed; 0: it does not run */
-    bool is_exact;     /* cpu_ns grows by the thread's clock */
+    uint64_t
+        since_ns;  /* of the clock that is_exact says: when it was resumed; 0: it does not run */
+    bool is_exact; /* cpu_ns grows by the thread's clock */
     char *text;    /* owned; the result's */
 };
 

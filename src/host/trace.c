@@ -332,6 +332,8 @@ void trace_component_call(const struct component_call *call, int32_t answer)
         put(&line, ") waits");
     } else if (answer == CALL_TRAP) {
         put(&line, ") ends the guest");
+    } else if (call->results[0].bytes.len > 0) { /* bytes, a string or a list */
+        put(&line, ") = [%zu]", call->results[0].bytes.len);
     } else {
         put(&line, ") = %" PRIu64, call->results[0].number);
     }

@@ -166,6 +166,10 @@ void exchange_clear_head(struct http_exchange *exchange);
 /* exchange_head.c: the first value of a header, given in lower case; len 0 and NULL without one. */
 struct span exchange_find_header(const struct http_exchange *exchange, const char *name);
 
+/* exchange_head.c: are there lengths that differ? Nobody knows then where the body ends (RFC 9112 section
+ * 6.3). */
+bool exchange_has_two_lengths(const struct http_exchange *exchange);
+
 /* exchange.c: the head is complete. */
 void exchange_on_head(struct http_exchange *exchange);
 

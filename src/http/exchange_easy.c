@@ -60,6 +60,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data)
         return line.len;
     }
     if (line.len <= 2) {
+        if (exchange_has_two_lengths(exchange)) {
+            exchange->error = HTTP_NOT_HTTP;
+            return 0;
+        }
         exchange_on_head(exchange);
         return line.len;
     }

@@ -130,6 +130,20 @@ struct span exchange_find_header(const struct http_exchange *exchange, const cha
     return (struct span){NULL, 0};
 }
 
+bool exchange_has_two_lengths(const struct http_exchange *exchange)
+{
+    struct span first = exchange_find_header(exchange, "content-length");
+    for (uint32_t i = 0; first.data != NULL && i < exchange->head.count; i++) {
+        struct http_header header = get_line(&exchange->head, i);
+        if (span_is(header.name, "content-length") &&
+            (header.value.len != first.len ||
+             memcmp(header.value.data, first.data, first.len) != 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* -- trailers --------------------------------------------------------------------------------- */
 
 bool exchange_add_trailer(struct http_exchange *exchange, struct span line)

@@ -111,7 +111,7 @@ int digest_of(struct span bytes, char text[DIGEST_TEXT_SIZE], struct error *err)
 {
     struct digest *digest = NULL;
     int r = digest_new(&digest, err);
-    if (r < 0) {
+    if (digest == NULL) {
         return r;
     }
     r = digest_update(digest, bytes);

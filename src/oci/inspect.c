@@ -85,14 +85,13 @@ static void write_object(FILE *out, const char *label, const cJSON *object)
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, object)
     {
-        write_label(out, label);
+        write_label(out, item == object->child ? label : "");
         write_clean(out, item->string != NULL ? item->string : "");
         if (cJSON_IsString(item)) {
             (void)fputc('=', out);
             write_clean(out, item->valuestring);
         }
         (void)fputc('\n', out);
-        label = "";
     }
 }
 

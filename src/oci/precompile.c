@@ -37,6 +37,7 @@ enum {
     NAME_LEN_MAX = 160,
     NOBODY = 65534,
     COMPILE_SECONDS = 120,
+    DEPTH_MAX = 16, /* of folders that the compiler leaves */
 };
 
 static const char module_name[] = "module.wasm";
@@ -248,16 +249,26 @@ static int keep(int work_fd, int folder_fd, const char *name)
     return r;
 }
 
-/* Remove the files in the work folder, which the compiler could name as it likes. */
-static void empty(int work_fd)
+/* Remove what is in the work folder, which the compiler could fill as it likes. */
+static void empty(int folder_fd, int depth)
 {
-    int fd = openat(work_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (dir == NULL) {
         return;
     }
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        (void)unlinkat(work_fd, entry->d_name, 0); /* not "." and ".." */
+        bool is_dots = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        if (is_dots || unlinkat(folder_fd, entry->d_name, 0) == 0 || depth == 0) {
+            continue;
+        }
+        int below_fd =
+            openat(folder_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (below_fd >= 0) {
+            empty(below_fd, depth - 1);
+            (void)close(below_fd); /* only a place */
+        }
+        (void)unlinkat(folder_fd, entry->d_name, AT_REMOVEDIR); /* stays where it is not empty */
     }
     (void)closedir(dir); /* was only read */
 }
@@ -277,17 +288,18 @@ static int compile(const struct precompile *job, int folder_fd, struct span modu
                    const char *name)
 {
     char work[NAME_LEN_MAX];
-    (void)snprintf(work, sizeof work, "work-%d", (int)getpid()); /* always fits */
-    if (mkdirat(folder_fd, work, 0700) < 0 && errno != EEXIST) {
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* another name than one that was left */
+    (void)snprintf(work, sizeof work, "work-%d-%ld", (int)getpid(), now.tv_nsec); /* always fits */
+    if (mkdirat(folder_fd, work, 0700) < 0) {
         return -errno;
     }
     int work_fd = openat(folder_fd, work, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (work_fd < 0) {
         return -errno;
     }
-    empty(work_fd);
     int r = compile_in(job, folder_fd, work_fd, module, name);
-    empty(work_fd);
+    empty(work_fd, DEPTH_MAX);
     (void)close(work_fd);                          /* only a place */
     (void)unlinkat(folder_fd, work, AT_REMOVEDIR); /* stays where it is not empty */
     remove_oldest(folder_fd);

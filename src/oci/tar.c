@@ -365,7 +365,7 @@ static int take_extension(struct tar *tar, uint8_t type, uint64_t size, struct e
                          (unsigned long long)size);
     }
     uint64_t padded = (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
-    uint8_t *bytes = malloc(padded > 0 ? padded : 1);
+    uint8_t *bytes = calloc(1, padded > 0 ? padded : 1);
     if (bytes == NULL) {
         return error_set(err, -ENOMEM, "out of memory for a tar's header");
     }

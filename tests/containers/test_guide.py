@@ -45,7 +45,7 @@ def shell(folder, programs):
             (folder / "bin" / name).chmod(0o755)
         return subprocess.run(
             ["bash", "-euxo", "pipefail", "-c", text], cwd=folder, capture_output=True, text=True,
-            timeout=120, env={**(env or {}), "HOME": str(folder),
+            timeout=40, env={**(env or {}), "HOME": str(folder),
                               "PATH": f"{folder / 'bin'}:{dockerd.PATH}"})
 
     return run

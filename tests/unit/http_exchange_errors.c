@@ -188,6 +188,8 @@ static void answers_that_are_none(void **state)
         {OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n", "ab", HTTP_TRANSFER_CODING},
         {"HTTP/1.1 101 Go\r\nUpgrade: x\r\n\r\n", "", HTTP_UPGRADED},
         {"SSH-2.0-what\r\n\r\n", "", HTTP_NOT_HTTP},
+        {OK_HEAD "Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc", "", HTTP_NOT_HTTP},
+        {OK_HEAD "Content-Length: 2\r\nContent-Length: 2\r\n\r\nab", "ab", HTTP_OK},
         {OK_HEAD "Content-Length: 99999\r\n\r\n", "", HTTP_BODY_TOO_LARGE},
         {large, "", HTTP_HEAD_TOO_LARGE},
         {trailer, "", HTTP_TRAILERS_TOO_LARGE},

@@ -478,6 +478,32 @@ static void trailers_of_the_response(void **state)
     end(o);
 }
 
+/* Neither what Connection names, nor a length that a coding makes void, nor what no value may hold. */
+static void headers_of_the_connection_do_not_reach_the_guest(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"x-hop",      "x-other",           "connection",
+                                        "keep-alive", "transfer-encoding", "content-length",
+                                        "x-control",  "proxy-authenticate"};
+    struct fixture *o = begin_open();
+    uint32_t future = start(o, request(o, "", "", "/"));
+    expect_head(o, "GET", "/", "");
+    http_wire_say(o->wire, OK_HEAD "X-Hop: 1\r\nConnection: keep-alive , X-HOP\r\nX-Other: 2\r\n"
+                                   "Keep-Alive: 5\r\nConnection: ,x-other\r\nContent-Length: 2\r\n"
+                                   "Transfer-Encoding: chunked\r\nX-Control: a\001b\r\n"
+                                   "Proxy-Authenticate: a\r\nX-Good: 3\r\n\r\n0\r\n\r\n");
+    uint32_t rep = response(o, future);
+    assert_int_equal(types(o, "[method]incoming-response.headers", NUMBER(rep)), 0);
+    uint32_t list = (uint32_t)o->results[0].number;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        assert_int_equal(types(o, "[method]fields.has", NUMBER(list), TEXT(names[i])), 0);
+        assert_int_equal(o->results[0].number, 0);
+    }
+    assert_int_equal(types(o, "[method]fields.has", NUMBER(list), TEXT("x-good")), 0);
+    assert_int_equal(o->results[0].number, 1);
+    end(o);
+}
+
 static void a_redirect_is_a_response(void **state)
 {
     (void)state;
@@ -520,6 +546,29 @@ static void a_guest_without_a_client(void **state)
     (void)state;
     struct fixture *o = begin();
     expect_refusal(o, request(o, "", "", "/"), WASI_HTTP_REQUEST_DENIED);
+    end(o);
+}
+
+/* A view of a request's own headers as the trailers of its body: each would hold the next. */
+static void a_refused_request_is_let_go_with_its_trailers(void **state)
+{
+    (void)state;
+    static char value[2000];
+    memset(value, 'v', sizeof value - 1);
+    struct fixture *o = begin();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(types(o, "[constructor]outgoing-request", NUMBER(fields(o, "x", value))),
+                         0);
+        uint32_t rep = (uint32_t)o->results[0].number;
+        assert_int_equal(types(o, "[method]outgoing-request.body", NUMBER(rep)), 0);
+        uint32_t body = (uint32_t)o->results[1].number;
+        assert_int_equal(types(o, "[method]outgoing-request.headers", NUMBER(rep)), 0);
+        uint32_t view = (uint32_t)o->results[0].number;
+        assert_int_equal(
+            types(o, "[static]outgoing-body.finish", NUMBER(body), NUMBER(1), NUMBER(view)), 0);
+        expect_refusal(o, rep, WASI_HTTP_REQUEST_DENIED);
+        assert_int_equal(o->f->guest.http_bytes, 0);
+    }
     end(o);
 }
 
@@ -817,7 +866,9 @@ int main(void)
         cmocka_unit_test(trailers_of_the_response),
         cmocka_unit_test(a_redirect_is_a_response),
         cmocka_unit_test(a_pollable_is_ready_with_the_response),
+        cmocka_unit_test(headers_of_the_connection_do_not_reach_the_guest),
         cmocka_unit_test(a_guest_without_a_client),
+        cmocka_unit_test(a_refused_request_is_let_go_with_its_trailers),
         cmocka_unit_test(what_the_policy_denies),
         cmocka_unit_test(urls_that_are_none),
         cmocka_unit_test(a_length_without_a_body),

@@ -111,7 +111,8 @@ static void answers_outlive_the_transaction(void **state)
         http_guest_set(g, response);
         fake_transaction_writable(g->t, 0);
         assert_int_equal(streams_call(g, "[method]output-stream.check-write", NUMBER(stream)), 0);
-        assert_int_equal(streams_call(g, "[method]output-stream.write", NUMBER(stream), TEXT("late")), 0);
+        assert_int_equal(
+            streams_call(g, "[method]output-stream.write", NUMBER(stream), TEXT("late")), 0);
         http_guest_finish(g, stream, body, NULL);
         assert_false(g->t->is_ended);
         call(g, calls[i].name, g->request);

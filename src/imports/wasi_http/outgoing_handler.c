@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/container.h"
 #include "guest/guest.h"
@@ -23,6 +24,7 @@
 enum {
     URL_MAX = 1 << 20,
     AUTHORITY_MAX = 512, /* more is no name and port */
+    CONNECTION_NAMES_MAX = 32,
 };
 
 /* What a guest has under way: the link between its resources and the client. */
@@ -64,13 +66,64 @@ static void let_go(struct outgoing_exchange *self, int failure)
     }
 }
 
+/* The names in Connection, which are those of fields for the next hop only (RFC 9110 section 7.6.1). */
+struct connection_names {
+    struct span items[CONNECTION_NAMES_MAX];
+    uint32_t count;
+    bool has_coding; /* beside which a length means nothing (RFC 9112 section 6.3) */
+};
+
+static void add_connection_names(struct connection_names *names, struct span value)
+{
+    while (value.len > 0 && names->count < CONNECTION_NAMES_MAX) {
+        const uint8_t *comma = memchr(value.data, ',', value.len);
+        size_t len = comma != NULL ? (size_t)(comma - value.data) : value.len;
+        names->items[names->count] = http_trim((struct span){value.data, len});
+        names->count++;
+        len += comma != NULL ? 1 : 0;
+        value = (struct span){value.data + len, value.len - len};
+    }
+}
+
+static void find_connection_names(const struct http_exchange *exchange,
+                                  struct connection_names *ret_names)
+{
+    uint32_t count = http_exchange_header_count(exchange);
+    ret_names->count = 0;
+    ret_names->has_coding = false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct http_header header = http_exchange_header(exchange, i);
+        if (span_is(header.name, "connection")) {
+            add_connection_names(ret_names, header.value);
+        }
+        ret_names->has_coding |= span_is(header.name, "transfer-encoding");
+    }
+}
+
+/* Is it for the guest? What only the next hop is to know is not, nor what no message may hold. */
+static bool is_for_guest(const struct connection_names *names, const struct http_header *header)
+{
+    for (uint32_t i = 0; i < names->count; i++) {
+        const struct span *name = &names->items[i];
+        if (name->len == header->name.len &&
+            strncasecmp((const char *)name->data, (const char *)header->name.data, name->len) ==
+                0) {
+            return false;
+        }
+    }
+    bool is_void = names->has_coding && span_is(header->name, "content-length");
+    return !is_void && http_is_value(header->value);
+}
+
 static int link_headers(struct http_link *link, struct field_list *list)
 {
     const struct http_exchange *exchange = exchange_of(link)->exchange;
     uint32_t count = http_exchange_header_count(exchange);
+    struct connection_names names;
+    find_connection_names(exchange, &names);
     for (uint32_t i = 0; i < count; i++) {
         const struct http_header header = http_exchange_header(exchange, i);
-        int r = field_list_copy(list, &header, 1);
+        int r = is_for_guest(&names, &header) ? field_list_copy(list, &header, 1) : 0;
         if (r < 0) {
             return r;
         }
@@ -425,6 +478,9 @@ static int32_t handle(struct component_call *call)
         wasi_http_error_lower(&asked.error, &call->results[1]);
     }
     buffer_done(&asked.url);
+    /* Trailers may be a view of the request's own headers: as long as its body has them, and it has the
+     * body, none of the three would ever go. */
+    outgoing_drop_body(&asked.request->body);
     resource_unref(&asked.request->base);
     resource_unref(asked.options);
     return answer;
