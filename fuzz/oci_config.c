@@ -19,6 +19,13 @@ enum { PATH_LEN = 128 };
 static char folder[PATH_LEN];
 static int folder_fd = -1;
 
+static void clean_up(void)
+{
+    (void)unlinkat(folder_fd, "rootfs/app.wasm", 0);   /* a left-over of /tmp */
+    (void)unlinkat(folder_fd, "rootfs", AT_REMOVEDIR); /* the same */
+    (void)rmdir(folder);                               /* the same */
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     static const char module[] = "\0asm\1\0\0\0";
@@ -33,7 +40,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     must(file != NULL && fwrite(module, 1, sizeof module - 1, file) == sizeof module - 1);
     must(fclose(file) == 0);
     folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    must(folder_fd >= 0);
+    must(folder_fd >= 0 && atexit(clean_up) == 0);
     return 0;
 }
 

@@ -97,7 +97,7 @@ struct run_options {
 
 struct check_options {
     bool json;
-    bool image; /* the modules are images */
+    bool image;     /* the modules are images */
     char **modules; /* borrowed tail of argv */
     uint32_t module_count;
 };

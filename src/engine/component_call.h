@@ -53,8 +53,8 @@ typedef int32_t component_fn(struct component_call *call);
 
 /* One function of an interface. */
 struct component_func {
-    const char *name;    /* as in a component: "now", "[method]input-stream.read" */
-    const char *args;    /* a name for each argument, for the tracer; a string's ends in "$", bytes' in
+    const char *name; /* as in a component: "now", "[method]input-stream.read" */
+    const char *args; /* a name for each argument, for the tracer; a string's ends in "$", bytes' in
                           * "*", those of more slots than one are last and left out */
     component_fn *begin;
     component_fn *finish; /* NULL for a function that never waits */

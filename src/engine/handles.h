@@ -28,8 +28,8 @@ struct module {
 };
 
 struct linked {
-    struct module *module;            /* borrowed */
-    struct hythe_linked *wasm;        /* owned; NULL for a component */
+    struct module *module;             /* borrowed */
+    struct hythe_linked *wasm;         /* owned; NULL for a component */
     struct hythe_component *component; /* owned; NULL for a module */
 };
 

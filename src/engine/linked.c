@@ -61,9 +61,9 @@ int linked_new_component(struct module *module, const struct linked_offer *offer
         return error_set_errno(err, -ENOMEM, "binding the component's imports");
     }
     linked->module = module;
-    wasmtime_error_t *error = hythe_component_link(
-        module->engine->wasm, module->component, (const struct hythe_offer *)offers, count, &steps,
-        stub_unknown, &linked->component);
+    wasmtime_error_t *error = hythe_component_link(module->engine->wasm, module->component,
+                                                   (const struct hythe_offer *)offers, count,
+                                                   &steps, stub_unknown, &linked->component);
     if (error != NULL) {
         free(linked);
         return engine_take_error(err, -ENOTSUP, error);

@@ -65,8 +65,7 @@ void resource_drop(struct guest *guest, uint32_t rep);
 
 /* Take the rep out of the table; its reference is the caller's: the guest has passed the handle as
  * own. `dropped` is not called. NULL as resource_get. */
-struct resource *resource_take(struct guest *guest, uint32_t rep,
-                               const struct resource_kind *kind);
+struct resource *resource_take(struct guest *guest, uint32_t rep, const struct resource_kind *kind);
 
 struct resource *resource_ref(struct resource *resource);
 

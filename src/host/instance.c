@@ -78,8 +78,8 @@ int host_instance_new(const struct host_instance_options *options,
         (void)error_set_errno(err, r, "making the event loop");
         goto fail;
     }
-    r = host_program_of(options->engine, options->module, options->links, options->config, &h->program,
-                        err);
+    r = host_program_of(options->engine, options->module, options->links, options->config,
+                        &h->program, err);
     if (r < 0) {
         goto fail;
     }

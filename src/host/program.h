@@ -26,7 +26,7 @@ struct host_program {
     const struct hythe_guest_config *config; /* borrowed */
     struct module *module;                   /* owned if owns_module */
     bool owns_module;
-    struct linked *linked;           /* owned */
+    struct linked *linked; /* owned */
     bool is_component;
     bool has_handler;                /* of a component: wasi:http/incoming-handler */
     bool has_run;                    /* likewise: wasi:cli/run */
@@ -43,7 +43,7 @@ struct host_program {
     uint8_t dialect_flags;
     bool has_http;
     struct keyvalue *keyvalue; /* owned: what its guests keep, NULL unless they can */
-    struct host_reach *reach; /* owned: what its guests share on the way out */
+    struct host_reach *reach;  /* owned: what its guests share on the way out */
 };
 
 /* Make one of a module that stays as long, and what was chosen for its imports. 0, or a

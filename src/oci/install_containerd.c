@@ -280,8 +280,8 @@ static int read_file(const struct install *in, struct split *parts, struct facts
 
 int install_containerd_print(const struct install *in, struct buffer *out, struct error *err)
 {
-    struct split parts;
-    struct facts facts;
+    struct split parts = {0};
+    struct facts facts = {0};
     int r = read_file(in, &parts, &facts, err);
     r = r < 0 ? r : append_block(in, &facts, out);
     return r < 0 ? r : add_notes(in, &facts);
@@ -289,8 +289,8 @@ int install_containerd_print(const struct install *in, struct buffer *out, struc
 
 int install_containerd_put(const struct install *in, struct buffer *out, struct error *err)
 {
-    struct split parts;
-    struct facts facts;
+    struct split parts = {0};
+    struct facts facts = {0};
     struct toml_value *root = NULL;
     int r = read_file(in, &parts, &facts, err);
     r = r < 0 ? r : append_file(in, &parts, &facts, out);
@@ -302,7 +302,7 @@ int install_containerd_put(const struct install *in, struct buffer *out, struct 
 
 int install_containerd_drop(const struct install *in, struct buffer *out, struct error *err)
 {
-    struct split parts;
+    struct split parts = {0};
     int r = split(in, &parts, err);
     return r < 0 ? r : append_rest(&parts, out);
 }

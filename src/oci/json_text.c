@@ -125,11 +125,16 @@ bool json_text_member(struct span object, const char *key, struct span *ret_valu
     return true;
 }
 
-/* Tell whether a string of the text holds the character U+0000, written as an escape. */
-static bool has_nul(struct span text)
+/* Tell whether the text has what cJSON takes and others do not: control characters where blanks may
+ * stand, and the character U+0000 in a string, where its own strings end. */
+static bool is_strange(struct span text)
 {
-    for (size_t i = 0; i + 1 < text.len; i++) {
-        if (text.data[i] != '\\') {
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = text.data[i];
+        if (byte < ' ' && byte != '\t' && byte != '\n' && byte != '\r') {
+            return true;
+        }
+        if (byte != '\\') {
             continue;
         }
         if (text.len - i >= 6 && memcmp(text.data + i, "\\u0000", 6) == 0) {
@@ -137,13 +142,13 @@ static bool has_nul(struct span text)
         }
         i++; /* what is escaped escapes nothing */
     }
-    return text.len > 0 && memchr(text.data, '\0', text.len) != NULL;
+    return false;
 }
 
 struct cJSON *json_text_parse(struct span text)
 {
     const char *end = NULL;
-    if (text.len == 0 || has_nul(text)) {
+    if (text.len == 0 || is_strange(text)) {
         return NULL;
     }
     const char *begin = (const char *)text.data;

@@ -15,7 +15,7 @@ struct cJSON;
 bool json_text_member(struct span object, const char *key, struct span *ret_value);
 
 /* Parse text that must be one JSON value and nothing else; NULL when it is not, or holds a NUL
- * character, which C's strings cannot. The caller deletes it. */
+ * character or other control characters that JSON does not know. The caller deletes it. */
 struct cJSON *json_text_parse(struct span text);
 
 #endif

@@ -8,7 +8,6 @@
  * Docker's older clients cannot set the former. */
 #include "oci/plan.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,10 +140,11 @@ static int add_list(struct planner *planner, const char *option, const char *lis
  * follows. 1, 0 at the end, or a negative errno. `word` holds strlen(*at) + 1 bytes. */
 static int take_word(const char **at, char *word)
 {
-    const char *from = *at + strspn(*at, " \t\r\n");
+    static const char blanks[] = " \t\r\n";
+    const char *from = *at + strspn(*at, blanks);
     char quote = '\0';
     bool is_there = *from != '\0';
-    for (; *from != '\0' && (quote != '\0' || !isspace((unsigned char)*from)); from++) {
+    for (; *from != '\0' && (quote != '\0' || strchr(blanks, *from) == NULL); from++) {
         if (*from == quote) {
             quote = '\0';
         } else if (quote == '\0' && (*from == '"' || *from == '\'')) {

@@ -53,7 +53,7 @@ def shell(folder, programs):
 
 def in_network(namespace):
     """curl, where the containers' ports are."""
-    return {"curl": ["nsenter", "-t", str(namespace.holder.pid), "-n", "curl"]}
+    return {"curl": ["nsenter", "-t", str(namespace.holder.pid), "-n", "/usr/bin/curl"]}
 
 
 def ok(result):

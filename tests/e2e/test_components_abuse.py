@@ -85,6 +85,9 @@ def check_alive(server):
     ("f", "handle limit exceeded"),
     ("g", "67108864 bytes, of 1048576 that one call may ask for"),
     ("j", "unpaired surrogate"),
+    ("l", "unreachable"),
+    ("m", "realloc return: beyond end of memory"),
+    ("n", "realloc return: result not aligned"),
 ])
 def test_asking_for_too_much_traps_at_once(server, way, words):
     """Before the host has looked at it, or kept any of it."""
@@ -157,6 +160,18 @@ def test_cancelled_at_any_moment(server):
                     100, 100_000)])
             time.sleep(chance.random() / 50)
             reset(peer)
+    check_alive(server)
+
+
+def test_ended_while_it_takes_an_answer_over(server):
+    """In its allocator, which the host has called: by its limit, and by a client that leaves."""
+    assert ask(server.address, get("/k")).status == 504
+    for pause in (0, 0.001, 0.01, 0.05) * 5:
+        with dial(server.address) as peer:
+            peer.sendall(get("/k"))
+            time.sleep(pause)
+            reset(peer)
+    wait_for_entry(server.log, target="/k", guest="cancelled")
     check_alive(server)
 
 

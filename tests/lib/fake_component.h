@@ -26,12 +26,12 @@ struct loop;
 struct fake_component {
     struct loop *loop; /* owned */
     struct guest guest;
-    struct engine *engine;     /* owned */
-    struct instance *instance; /* owned; nothing is instantiated in it */
-    int max_wait_ms;           /* 5,000 at birth */
-    unsigned waits;            /* how often the last call was parked */
-    unsigned reports;          /* lines for the operator so far */
-    char report[1024];         /* the last one */
+    struct engine *engine;                              /* owned */
+    struct instance *instance;                          /* owned; nothing is instantiated in it */
+    int max_wait_ms;                                    /* 5,000 at birth */
+    unsigned waits;                                     /* how often the last call was parked */
+    unsigned reports;                                   /* lines for the operator so far */
+    char report[1024];                                  /* the last one */
     union component_value results[COMPONENT_SLOTS_MAX]; /* of the last call */
 
     /* The call under way. */
@@ -43,10 +43,9 @@ struct fake_component {
 #define NUMBER(number_) ((const struct fake_arg){.value = {.number = (uint64_t)(number_)}})
 #define TEXT(text) BYTES((text), strlen(text))
 #define BYTES(data_, len_)                                                                         \
-    ((const struct fake_arg){                                                                      \
-        .value = {.bytes = {(const uint8_t *)(data_), (len_)}}, .is_bytes = true})
-#define WORDS(items_, count_)                                                                      \
-    ((const struct fake_arg){.value = {.words = {(items_), (count_)}}})
+    ((const struct fake_arg){.value = {.bytes = {(const uint8_t *)(data_), (len_)}},               \
+                             .is_bytes = true})
+#define WORDS(items_, count_) ((const struct fake_arg){.value = {.words = {(items_), (count_)}}})
 #define LIST(items_, count_) ((const struct fake_arg){.value = {.list = {(items_), (count_)}}})
 
 struct fake_arg {
@@ -62,16 +61,14 @@ void fake_component_free(struct fake_component *f);
  * FAKE_COMPONENT_WAITING after having ended the wait. */
 #define component_fake_call(f, interface, name, ...)                                               \
     fake_component_call((f), (interface), (name), (const struct fake_arg[]){__VA_ARGS__},          \
-                        sizeof((const struct fake_arg[]){__VA_ARGS__}) /                           \
-                            sizeof(struct fake_arg))
+                        sizeof((const struct fake_arg[]){__VA_ARGS__}) / sizeof(struct fake_arg))
 int32_t fake_component_call(struct fake_component *f, const struct component_interface *interface,
                             const char *name, const struct fake_arg *args, size_t count);
 
 /* The same in two steps: begin may answer CALL_WAIT, after which finish waits and ends the call. */
 #define component_fake_begin(f, interface, name, ...)                                              \
     fake_component_begin((f), (interface), (name), (const struct fake_arg[]){__VA_ARGS__},         \
-                         sizeof((const struct fake_arg[]){__VA_ARGS__}) /                          \
-                             sizeof(struct fake_arg))
+                         sizeof((const struct fake_arg[]){__VA_ARGS__}) / sizeof(struct fake_arg))
 int32_t fake_component_begin(struct fake_component *f, const struct component_interface *interface,
                              const char *name, const struct fake_arg *args, size_t count);
 int32_t fake_component_finish(struct fake_component *f);

@@ -360,7 +360,7 @@ static void words_that_are_wrong_are_told(void **state)
         const char *words[4];
         const char *why;
     } rows[] = {
-        {{"dokcer"}, "docker, containerd, podman, crio and k8s"},
+        {{"dock"}, "docker, containerd, podman, crio and k8s"},
         {{"docker", "--write", "--remove"}, "contradict"},
         {{"docker", "--prefix", "opt"}, "absolute"},
         {{"docker", "--prefix", "/o\"pt"}, "absolute"},

@@ -6,6 +6,8 @@
 #include "imports/wasi_filesystem/filesystem.h"
 #include "imports/wasi_io/io.h"
 
+enum { WRITE_MAX = 4 << 20 };
+
 int32_t fs_read(struct component_call *call)
 {
     struct guest_file *f = NULL;
@@ -29,11 +31,13 @@ int32_t fs_read(struct component_call *call)
     return 0;
 }
 
+/* Fewer bytes than were given may be written; with all of a guest's memory the others would wait. */
 int32_t fs_write(struct component_call *call)
 {
     struct guest_file *f = NULL;
     struct span bytes = component_bytes(call, 1);
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes.data, .iov_len = bytes.len};
+    size_t len = bytes.len < WRITE_MAX ? bytes.len : WRITE_MAX;
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes.data, .iov_len = len};
     int64_t n = fs_file(call, 0, &f);
     if (n == 0) {
         n = fs_check_writable(f);

@@ -11,6 +11,11 @@
 ;;   h  poll of a pollable of stdin 65,536 times, again and again
 ;;   i  fields.append of a value of 64 MiB
 ;;   j  UTF-16 that is none: half a surrogate pair
+;; or its allocator, asked for room for an answer,
+;;   k  never comes back
+;;   l  traps
+;;   m  gives room that lies outside of its memory
+;;   n  gives room at an odd address for numbers
 (component
   (import "wasi:io/poll@0.2.0" (instance $poll
     (export "pollable" (type $pollable (sub resource)))
@@ -53,9 +58,15 @@
 
   (core module $memory
     (memory (export "memory") 1600)
+    (global $mood (mut i32) (i32.const 0))
+    (func (export "set-mood") (param i32) (global.set $mood (local.get 0)))
     (global $next (mut i32) (i32.const 0x5000000)) ;; all below is the guest's own
     (func (export "realloc") (param i32 i32 i32 i32) (result i32)
       (local $at i32)
+      (if (i32.eq (global.get $mood) (i32.const 1)) (then (loop $on (br $on))))
+      (if (i32.eq (global.get $mood) (i32.const 2)) (then unreachable))
+      (if (i32.eq (global.get $mood) (i32.const 3)) (then (return (i32.const 0xfffffff0))))
+      (if (i32.eq (global.get $mood) (i32.const 4)) (then (return (i32.const 0x5000001))))
       (local.set $at (global.get $next))
       (if (i32.gt_u (local.get $at) (i32.const 0x6000000)) ;; answers may lie over one another
         (then (local.set $at (i32.const 0x5000000))))
@@ -68,6 +79,7 @@
 
   (type $own (resource (rep i32)))
   (core func $new (canon resource.new $own))
+  (alias core export $memory "set-mood" (core func $set-mood))
   (core func $poll' (canon lower (func $poll "poll") (memory $mem) (realloc (core func $realloc))))
   (core func $subscribe (canon lower (func $streams "[method]input-stream.subscribe")))
   (core func $get-stdin (canon lower (func $stdin "get-stdin")))
@@ -86,6 +98,7 @@
 
   (core module $main
     (import "host" "memory" (memory 1))
+    (import "host" "set-mood" (func $set-mood (param i32)))
     (import "host" "new" (func $new (param i32) (result i32)))
     (import "host" "poll" (func $poll (param i32 i32 i32)))
     (import "host" "subscribe" (func $subscribe (param i32) (result i32)))
@@ -166,12 +179,18 @@
       (if (i32.eq (local.get $way) (i32.const 0x69))
         (then (call $append (call $fields) (i32.const 64) (i32.const 3) (i32.const 0)
           (i32.const 0x4000000) (i32.const 256))))
+      (if (i32.and (i32.ge_u (local.get $way) (i32.const 0x6b))
+                   (i32.le_u (local.get $way) (i32.const 0x6e)))
+        (then
+          (call $set-mood (i32.sub (local.get $way) (i32.const 0x6a)))
+          (call $wait-on-many (i32.const 3))))
       (if (i32.eq (local.get $way) (i32.const 0x6a))
         (then
           (i32.store16 (i32.const 300) (i32.const 0xd800))
           (drop (call $has16 (call $fields) (i32.const 300) (i32.const 1)))))))
   (core instance $main (instantiate $main (with "host" (instance
     (export "memory" (memory $mem))
+    (export "set-mood" (func $set-mood))
     (export "new" (func $new))
     (export "poll" (func $poll'))
     (export "subscribe" (func $subscribe))
