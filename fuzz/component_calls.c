@@ -1,30 +1,23 @@
 /* A component's calls over all of io, http, clocks, random, cli, config, keyvalue and sockets, in any order
  * and with any arguments, drops in any order, and what the outside does at any moment: bytes come and
  * go, the client leaves, an upstream answers or fails, the guest is ended while it waits. Sanitizers
- * watch the memory; a row of `must` watches what leaves the host: no header that could be taken for two,
- * none that is the host's own, no more and no fewer bytes than were declared, no answer that points at
- * what is gone by the time the guest's allocator has run.
+ * watch the memory, lib/outside.c what leaves the host; and no answer may point at what is gone by the
+ * time the guest's allocator has run.
  *
- * What handles a guest holds is what its resource table holds, so the table is the model. The front and
- * the client stand here themselves, as strict as their headers say, and free their memory at once.
+ * What handles a guest holds is what its resource table holds, so the table is the model.
  *
  * The input is a row of steps: a byte for what to do, and then what that takes.
  *
  * Wraps: http_transaction_inbound http_transaction_read http_transaction_trailers http_transaction_respond http_transaction_write http_transaction_end http_transaction_fail http_exchange_begin http_exchange_has_head http_exchange_error http_exchange_status http_exchange_alert http_exchange_header_count http_exchange_header http_exchange_read http_exchange_trailers http_exchange_write http_exchange_finish http_exchange_abort http_exchange_close */
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 
-#include "base/strings.h"
 #include "base/utf8.h"
 #include "engine/engine.h"
 #include "engine/instance.h"
 #include "guest/guest.h"
-#include "http/client.h"
 #include "imports/wasi_cli/cli.h"
 #include "imports/wasi_clocks/clocks.h"
 #include "imports/wasi_config/config.h"
-#include "imports/wasi_http/fields.h"
 #include "imports/wasi_http/http.h"
 #include "imports/wasi_io/io.h"
 #include "imports/wasi_keyvalue/keyvalue.h"
@@ -32,6 +25,7 @@
 #include "imports/wasi_random/random.h"
 #include "imports/wasi_sockets/sockets.h"
 #include "input.h"
+#include "outside.h"
 
 enum {
     STEPS_MAX = 400,
@@ -39,9 +33,7 @@ enum {
     TEXT_MAX = 64,
     LIST_MAX = 6,
     LARGE = 70000,
-    EXCHANGES_MAX = 8,
     RESOURCES_MAX = 96,
-    HEADERS_MAX = 3,
 };
 
 /* -- what can be called ----------------------------------------------------------------------- */
@@ -201,57 +193,15 @@ static const struct {
     {'o', "request-options"},
 };
 
-/* -- the outside ------------------------------------------------------------------------------ */
-
-/* One side's messages: what comes is counted only, since all of its bytes are the same. */
-struct flow {
-    uint32_t readable;
-    bool has_ended; /* nothing follows what is readable */
-    int failure;    /* what reading and writing give, or 0 */
-    uint32_t room;
-    bool wants_write; /* a write has been told to wait */
-    int64_t length;   /* declared by what is sent, -1: not */
-    uint64_t written;
-};
-
-/* What a peer has sent, all in memory of its own. */
-struct lines {
-    struct http_header headers[HEADERS_MAX];
-    uint32_t count;
-};
-
-struct http_transaction {
-    struct flow flow;
-    struct http_inbound inbound;
-    struct lines head;
-    struct lines trailers;
-    char *texts[4]; /* method, authority, path, query */
-    bool has_responded;
-    bool has_content; /* the response's is on the wire */
-};
-
-struct http_exchange {
-    struct flow flow;
-    struct lines head;
-    struct lines trailers;
-    uint16_t status;
-    bool has_head;
-    bool is_finished; /* the request's body */
-    bool streams;
-    enum http_error error;
-    http_event_fn *on_event;
-    void *context;
-};
+/* -- the bench ---------------------------------------------------------------------------------- */
 
 struct bench {
     struct input *in;
     struct guest guest;
     struct engine *engine; /* borrowed */
     struct instance *instance;
-    struct http_transaction *transaction; /* NULL when it is over */
-    struct wasi_http_inbound *inbound;    /* NULL between requests */
-    struct http_exchange *exchanges[EXCHANGES_MAX];
-    struct strings config;
+    struct outside outside;
+    struct wasi_http_inbound *inbound; /* NULL between requests */
     enum wasi_http_state told;
     bool is_over; /* the guest has been ended */
 
@@ -262,329 +212,9 @@ struct bench {
     unsigned owned_count;
 };
 
-static struct bench *bench; /* of the run: the client's functions are given no context */
-
 static uint64_t byte(struct bench *b)
 {
     return input_number(b->in, 1);
-}
-
-static struct span copy_span(const char *text)
-{
-    size_t len = strlen(text);
-    uint8_t *copy = malloc(len > 0 ? len : 1);
-    must(copy != NULL);
-    memcpy(copy, text, len);
-    return (struct span){copy, len};
-}
-
-static void free_span(struct span span)
-{
-    free((void *)(uintptr_t)span.data);
-}
-
-static void fill_lines(struct lines *lines, uint64_t choice)
-{
-    static const char *const names[] = {"x-one", "content-type", "connection", "accept", "host"};
-    static const char *const values[] = {"", "1", "keep-alive", "a long value of some use"};
-    lines->count = (uint32_t)(choice % (HEADERS_MAX + 1));
-    for (uint32_t i = 0; i < lines->count; i++) {
-        lines->headers[i] = (struct http_header){copy_span(names[(choice + i) % 5]),
-                                                 copy_span(values[(choice / 4 + i) % 4])};
-    }
-}
-
-static void free_lines(struct lines *lines)
-{
-    for (uint32_t i = 0; i < lines->count; i++) {
-        free_span(lines->headers[i].name);
-        free_span(lines->headers[i].value);
-    }
-    lines->count = 0;
-}
-
-/* What a guest has written must not be taken for more than one header, nor be the host's own. */
-static void check_headers(const struct http_header *headers, uint32_t count, bool is_trailer)
-{
-    uint32_t lengths = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        must(http_is_token(headers[i].name) && http_is_value(headers[i].value));
-        must(!field_is_forbidden(headers[i].name));
-        lengths += span_is(headers[i].name, "content-length") ? 1 : 0;
-    }
-    must(lengths <= (is_trailer ? 0U : 1U));
-}
-
-static int64_t flow_read(struct flow *flow, uint8_t *to, size_t len)
-{
-    size_t part = flow->readable < len ? flow->readable : len;
-    must(len > 0);
-    memset(to, 'r', part);
-    flow->readable -= (uint32_t)part;
-    if (part > 0) {
-        return (int64_t)part;
-    }
-    return flow->failure != 0 ? flow->failure : flow->has_ended ? 0 : -EAGAIN;
-}
-
-static int64_t flow_write(struct flow *flow, const uint8_t *bytes, size_t len)
-{
-    size_t part = flow->room < len ? flow->room : len;
-    uint8_t sum = 0;
-    if (flow->failure != 0) {
-        return -EPIPE;
-    }
-    if (flow->length >= 0) {
-        must(len <= (uint64_t)flow->length - flow->written); /* the host's to see to */
-    }
-    for (size_t i = 0; i < part; i++) {
-        sum |= bytes[i];
-    }
-    (void)sum;
-    flow->room -= (uint32_t)part;
-    flow->written += part;
-    flow->wants_write = part == 0;
-    return part > 0 ? (int64_t)part : -EAGAIN;
-}
-
-/* -- the front -------------------------------------------------------------------------------- */
-
-const struct http_inbound *__wrap_http_transaction_inbound(const struct http_transaction *it);
-int64_t __wrap_http_transaction_read(struct http_transaction *it, uint8_t *to, size_t len);
-uint32_t __wrap_http_transaction_trailers(struct http_transaction *it,
-                                          const struct http_header **ret_trailers);
-int __wrap_http_transaction_respond(struct http_transaction *it, const struct http_outbound *out);
-int64_t __wrap_http_transaction_write(struct http_transaction *it, const void *bytes, size_t len);
-void __wrap_http_transaction_end(struct http_transaction *it, const struct http_header *trailers,
-                                 uint32_t count);
-void __wrap_http_transaction_fail(struct http_transaction *it, uint16_t status, uint32_t after);
-
-const struct http_inbound *__wrap_http_transaction_inbound(const struct http_transaction *it)
-{
-    return &it->inbound;
-}
-
-int64_t __wrap_http_transaction_read(struct http_transaction *it, uint8_t *to, size_t len)
-{
-    must(it == bench->transaction);
-    return flow_read(&it->flow, to, len);
-}
-
-uint32_t __wrap_http_transaction_trailers(struct http_transaction *it,
-                                          const struct http_header **ret_trailers)
-{
-    must(it == bench->transaction && it->flow.has_ended && it->flow.readable == 0);
-    *ret_trailers = it->trailers.headers;
-    return it->trailers.count;
-}
-
-int __wrap_http_transaction_respond(struct http_transaction *it, const struct http_outbound *out)
-{
-    must(it == bench->transaction && !it->has_responded);
-    must(out->status >= 200 && out->status <= 599);
-    check_headers(out->headers, out->header_count, false /* is_trailer */);
-    it->has_responded = true;
-    it->has_content = out->status != 204 && out->status != 205 && out->status != 304 &&
-                      !span_is(it->inbound.method, "HEAD");
-    it->flow.length = it->has_content ? out->length : -1;
-    return it->flow.failure != 0 ? -EPIPE : 0;
-}
-
-int64_t __wrap_http_transaction_write(struct http_transaction *it, const void *bytes, size_t len)
-{
-    must(it == bench->transaction && it->has_responded);
-    return flow_write(&it->flow, bytes, len);
-}
-
-static void transaction_free(struct http_transaction *it)
-{
-    if (it != NULL) {
-        free_lines(&it->head);
-        free_lines(&it->trailers);
-        free_span(it->inbound.method);
-        free_span(it->inbound.authority);
-        free_span(it->inbound.path);
-        if (it->inbound.has_query) {
-            free_span(it->inbound.query);
-        }
-        free(it);
-    }
-}
-
-static void over(struct http_transaction *it)
-{
-    must(it == bench->transaction);
-    bench->transaction = NULL;
-    transaction_free(it);
-}
-
-void __wrap_http_transaction_end(struct http_transaction *it, const struct http_header *trailers,
-                                 uint32_t count)
-{
-    must(it->has_responded);
-    for (uint32_t i = 0; i < count; i++) {
-        must(!http_is_forbidden_trailer(trailers[i].name));
-        must(http_is_token(trailers[i].name) && http_is_value(trailers[i].value));
-    }
-    must(it->flow.length < 0 || it->flow.written == (uint64_t)it->flow.length);
-    over(it);
-}
-
-void __wrap_http_transaction_fail(struct http_transaction *it, uint16_t status, uint32_t after)
-{
-    (void)after;
-    must(status >= 400 && status <= 599);
-    over(it);
-}
-
-/* -- the client ------------------------------------------------------------------------------- */
-
-enum http_error __wrap_http_exchange_begin(struct http_client *client,
-                                           const struct http_request *request,
-                                           http_event_fn *on_event, void *context,
-                                           struct http_exchange **ret_exchange);
-bool __wrap_http_exchange_has_head(const struct http_exchange *it);
-enum http_error __wrap_http_exchange_error(const struct http_exchange *it);
-uint16_t __wrap_http_exchange_status(const struct http_exchange *it);
-uint8_t __wrap_http_exchange_alert(const struct http_exchange *it);
-uint32_t __wrap_http_exchange_header_count(const struct http_exchange *it);
-struct http_header __wrap_http_exchange_header(const struct http_exchange *it, uint32_t index);
-int64_t __wrap_http_exchange_read(struct http_exchange *it, uint8_t *to, size_t len);
-uint32_t __wrap_http_exchange_trailers(struct http_exchange *it, const struct http_header **ret);
-int64_t __wrap_http_exchange_write(struct http_exchange *it, const uint8_t *bytes, size_t len);
-enum http_error __wrap_http_exchange_finish(struct http_exchange *it,
-                                            const struct http_header *trailers, uint32_t count);
-void __wrap_http_exchange_abort(struct http_exchange *it);
-void __wrap_http_exchange_close(struct http_exchange *it);
-
-static struct http_exchange **exchange_slot(const struct http_exchange *it)
-{
-    for (size_t i = 0; i < EXCHANGES_MAX; i++) {
-        if (bench->exchanges[i] == it) {
-            return &bench->exchanges[i];
-        }
-    }
-    return NULL;
-}
-
-static void check_url(struct span url)
-{
-    must(url.len > 8 && memcmp(url.data, "http", 4) == 0);
-    for (size_t i = 0; i < url.len; i++) {
-        must(url.data[i] > ' ' && url.data[i] != 0x7f && url.data[i] != '#' && url.data[i] != '\\');
-    }
-}
-
-enum http_error __wrap_http_exchange_begin(struct http_client *client,
-                                           const struct http_request *request,
-                                           http_event_fn *on_event, void *context,
-                                           struct http_exchange **ret_exchange)
-{
-    struct http_exchange **slot = exchange_slot(NULL);
-    (void)client;
-    check_url(request->url);
-    check_headers(request->headers, request->header_count, false /* is_trailer */);
-    must(http_is_token(request->method) && request->ignores_redirects);
-    if (slot == NULL) {
-        return HTTP_NO_SOCKETS;
-    }
-    struct http_exchange *it = calloc(1, sizeof *it);
-    must(it != NULL);
-    it->flow.length = request->body_length;
-    it->streams = request->streams_body;
-    it->is_finished = !request->streams_body;
-    it->on_event = on_event;
-    it->context = context;
-    *slot = it;
-    *ret_exchange = it;
-    return HTTP_OK;
-}
-
-bool __wrap_http_exchange_has_head(const struct http_exchange *it)
-{
-    must(exchange_slot(it) != NULL);
-    return it->has_head;
-}
-
-enum http_error __wrap_http_exchange_error(const struct http_exchange *it)
-{
-    must(exchange_slot(it) != NULL);
-    return it->error;
-}
-
-uint16_t __wrap_http_exchange_status(const struct http_exchange *it)
-{
-    must(it->has_head);
-    return it->status;
-}
-
-uint8_t __wrap_http_exchange_alert(const struct http_exchange *it)
-{
-    must(it->has_head);
-    return 40;
-}
-
-uint32_t __wrap_http_exchange_header_count(const struct http_exchange *it)
-{
-    must(it->has_head);
-    return it->head.count;
-}
-
-struct http_header __wrap_http_exchange_header(const struct http_exchange *it, uint32_t index)
-{
-    must(it->has_head && index < it->head.count);
-    return it->head.headers[index];
-}
-
-int64_t __wrap_http_exchange_read(struct http_exchange *it, uint8_t *to, size_t len)
-{
-    must(exchange_slot(it) != NULL && it->has_head);
-    return flow_read(&it->flow, to, len);
-}
-
-uint32_t __wrap_http_exchange_trailers(struct http_exchange *it, const struct http_header **ret)
-{
-    must(exchange_slot(it) != NULL && it->flow.has_ended && it->flow.readable == 0);
-    *ret = it->trailers.headers;
-    return it->trailers.count;
-}
-
-int64_t __wrap_http_exchange_write(struct http_exchange *it, const uint8_t *bytes, size_t len)
-{
-    must(exchange_slot(it) != NULL && it->streams && len > 0);
-    return it->is_finished ? -EPIPE : flow_write(&it->flow, bytes, len);
-}
-
-enum http_error __wrap_http_exchange_finish(struct http_exchange *it,
-                                            const struct http_header *trailers, uint32_t count)
-{
-    must(exchange_slot(it) != NULL && it->streams);
-    for (uint32_t i = 0; i < count; i++) {
-        must(http_is_token(trailers[i].name) && http_is_value(trailers[i].value));
-    }
-    must(it->is_finished || it->flow.failure != 0 || it->flow.length < 0 ||
-         it->flow.written == (uint64_t)it->flow.length);
-    it->is_finished = true;
-    return it->error;
-}
-
-void __wrap_http_exchange_abort(struct http_exchange *it)
-{
-    must(exchange_slot(it) != NULL);
-    it->is_finished = true;
-    it->error = HTTP_ABORTED;
-    it->flow.failure = -EIO;
-    it->has_head = true;
-}
-
-void __wrap_http_exchange_close(struct http_exchange *it)
-{
-    struct http_exchange **slot = exchange_slot(it);
-    must(slot != NULL);
-    *slot = NULL;
-    free_lines(&it->head);
-    free_lines(&it->trailers);
-    free(it);
 }
 
 /* -- the handler ------------------------------------------------------------------------------ */
@@ -592,7 +222,7 @@ void __wrap_http_exchange_close(struct http_exchange *it)
 static int respond(void *context, const struct http_outbound *outbound)
 {
     const struct bench *b = context;
-    return __wrap_http_transaction_respond(b->transaction, outbound);
+    return http_transaction_respond(b->outside.transaction, outbound);
 }
 
 static void on_state(void *context, enum wasi_http_state state, const char *why)
@@ -610,87 +240,49 @@ static void end_request(struct bench *b)
         wasi_http_inbound_free(b->inbound);
         b->inbound = NULL;
     }
-    if (b->transaction != NULL) {
-        over(b->transaction);
-    }
+    outside_end_request();
 }
 
 static void begin_request(struct bench *b)
 {
-    static const char *const methods[] = {"GET", "HEAD", "POST", "PURGE"};
-    uint64_t choice = byte(b);
-    struct http_transaction *it = calloc(1, sizeof *it);
     uint32_t reps[2];
-    must(it != NULL);
     end_request(b);
-    fill_lines(&it->head, choice);
-    fill_lines(&it->trailers, choice / 8);
-    it->inbound = (struct http_inbound){
-        .method = copy_span(methods[choice % 4]),
-        .authority = copy_span((choice & 16) != 0 ? "" : "example.test:80"),
-        .path = copy_span("/a/path/of/some/length"),
-        .has_query = (choice & 32) != 0,
-        .headers = it->head.headers,
-        .header_count = it->head.count,
-        .has_body = true,
-        .content_length = -1,
-    };
-    if (it->inbound.has_query) {
-        it->inbound.query = copy_span("a=b");
-    }
-    it->flow.length = -1;
-    b->transaction = it;
+    outside_request(byte(b));
     b->told = WASI_HTTP_UNANSWERED;
-    const struct wasi_http_inbound_options options = {
-        .transaction = it, .context = b, .respond = respond, .on_state = on_state};
+    const struct wasi_http_inbound_options options = {.transaction = b->outside.transaction,
+                                                      .context = b,
+                                                      .respond = respond,
+                                                      .on_state = on_state};
     if (wasi_http_inbound_new(&b->guest, &options, &b->inbound, reps) < 0) {
         b->inbound = NULL;
-        over(it);
+        outside_end_request();
     }
 }
 
 /* As the handler's deferred part: an error-code has become a response. */
 static void settle(struct bench *b)
 {
-    if (b->told == WASI_HTTP_REFUSED && b->transaction != NULL) {
-        struct http_transaction *it = b->transaction;
+    if (b->told == WASI_HTTP_REFUSED && b->outside.transaction != NULL) {
+        struct http_transaction *it = b->outside.transaction;
         wasi_http_inbound_detach(b->inbound);
-        __wrap_http_transaction_fail(it, 500, 0);
+        http_transaction_fail(it, 500, 0);
     }
 }
 
 /* -- what the outside does -------------------------------------------------------------------- */
 
-static void change_flow(struct bench *b, struct flow *flow, uint64_t what)
-{
-    switch (what % 4) {
-    case 0:
-        flow->readable += flow->has_ended ? 0 : (uint32_t)byte(b) * 17;
-        break;
-    case 1:
-        flow->room = (uint32_t)byte(b) * 300;
-        break;
-    case 2:
-        flow->has_ended = true;
-        break;
-    default:
-        flow->failure = flow->has_ended ? 0 : -ECONNRESET;
-        break;
-    }
-}
-
 static void happen_to_transaction(struct bench *b, uint64_t what)
 {
-    struct http_transaction *it = b->transaction;
+    struct http_transaction *it = b->outside.transaction;
     if (it == NULL || b->inbound == NULL) {
         return;
     }
     if (what % 32 == 31) { /* the client leaves; a reused guest would be told no more */
         wasi_http_inbound_detach(b->inbound);
-        over(it);
+        outside_end_request();
         return;
     }
-    change_flow(b, &it->flow, what);
+    outside_change(&it->flow, what, (uint32_t)byte(b));
     if (what % 4 != 1) {
         wasi_http_inbound_on_readable(b->inbound);
     } else if (it->flow.wants_write) {
@@ -699,35 +291,14 @@ static void happen_to_transaction(struct bench *b, uint64_t what)
     }
 }
 
-static void happen_to_exchange(struct bench *b, uint64_t what)
-{
-    struct http_exchange *it = b->exchanges[what % EXCHANGES_MAX];
-    uint64_t how = what / EXCHANGES_MAX;
-    if (it == NULL) {
-        return;
-    }
-    if (!it->has_head && how % 4 != 1) {
-        it->has_head = true;
-        it->status = how % 4 == 3 ? 0 : 200;
-        it->error = it->status == 0 ? HTTP_CONNECT_REFUSED : HTTP_OK;
-        it->flow.failure = it->status == 0 ? -EIO : 0;
-        fill_lines(&it->head, how);
-        fill_lines(&it->trailers, how / 2);
-    } else {
-        change_flow(b, &it->flow, how);
-        it->flow.failure = it->flow.failure != 0 ? -EIO : 0;
-        it->error = it->flow.failure != 0 ? HTTP_BROKEN : it->error;
-    }
-    it->on_event(it->context);
-}
-
 static void happen(struct bench *b)
 {
     uint64_t what = byte(b);
     if (what % 2 == 0) {
         happen_to_transaction(b, what / 2);
     } else {
-        happen_to_exchange(b, what / 2);
+        what /= 2;
+        outside_happen_to_exchange(what, what / OUTSIDE_EXCHANGES_MAX, (uint32_t)byte(b));
     }
     must(loop_turn(b->guest.loop, 0) >= 0);
     settle(b);
@@ -1149,7 +720,7 @@ static void end_guest(struct bench *b)
     instance_free(b->instance);
     guest_done(&b->guest, 0 /* linger_ms */);
     keyvalue_free(keyvalue);
-    must(exchange_slot(NULL) == b->exchanges); /* all are closed */
+    must(outside_is_quiet());
     must(b->guest.http_bytes == 0 && b->guest.http_open == 0);
 }
 
@@ -1166,7 +737,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     must(engine != NULL || engine_new(&options, &engine, &err) == 0);
     b->in = &in;
     b->engine = engine;
-    bench = b;
+    outside_begin(&b->outside);
     begin_guest(b, loop);
     begin_request(b);
     for (int i = 0; i < STEPS_MAX && in.len > 0 && !b->is_over; i++) {

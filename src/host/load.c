@@ -119,7 +119,7 @@ static void close_source(struct load_source *source)
 
 int load_read_file(const char *path, struct span *ret_bytes, struct error *err)
 {
-    struct load_source source;
+    struct load_source source = {.fd = -1};
     int r = open_source(path, &source, err);
     if (r < 0) {
         return r;
@@ -217,7 +217,7 @@ int load_module(struct engine *engine, const char *path, const struct hythe_gues
                 struct load_result *ret_result, struct error *err)
 {
     struct load_result result = {.cache = CACHE_HIT};
-    struct load_source source;
+    struct load_source source = {.fd = -1};
     enum module_form form = MODULE_UNKNOWN;
     uint64_t begin = loop_clock_ns();
     int r = open_source(path, &source, err);

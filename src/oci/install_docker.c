@@ -79,7 +79,8 @@ static int find(const struct install *in, struct places *places, struct error *e
     if (text.len == 0) {
         return 0;
     }
-    cJSON *tree = json_text_parse(text);
+    /* A byte order mark, which cJSON passes over, is no brace. */
+    cJSON *tree = text.data[0] == '{' ? json_text_parse(text) : NULL;
     if (!cJSON_IsObject(tree)) {
         cJSON_Delete(tree);
         return error_set(

@@ -40,6 +40,19 @@ def test_without_the_runtime_it_says_exec_format_error(docker, image):
     assert re.search("exec format error|permission denied", err), err
 
 
+def test_an_entry_point_for_a_shell(docker, image):
+    shell = DOCKERFILE.replace('["/app.wasm"]', "/app.wasm")
+    code, _, err = docker.run(image("hello", shell))
+    assert code == 127
+    assert re.search(r'exec: "/bin/sh": .*no such file or directory', err), err
+
+
+def test_a_runtime_that_the_daemon_does_not_know(docker, image):
+    code, _, err = docker("run", "--rm", "--runtime", "other", image("hello"))
+    assert code == 125
+    assert re.search("unknown (runtime specified|or invalid runtime name)", err, re.IGNORECASE), err
+
+
 def test_a_trap_is_134(docker, image):
     code, _, err = docker.run(image("trap"))
     assert code == 134

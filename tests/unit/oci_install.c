@@ -139,6 +139,7 @@ static void docker_files_that_are_wrong_stay(void **state)
     (void)state;
     refuses(install_docker_put, "{\"a\":1,}", "no JSON object");
     refuses(install_docker_put, "[]", "no JSON object");
+    refuses(install_docker_put, "\xef\xbb\xbf{}", "no JSON object");
     refuses(install_docker_put, "{} {}", "no JSON object");
     refuses(install_docker_put, "{\"runtimes\":[]}", "\"runtimes\"");
     refuses(install_docker_put, "{\"runtimes\":{},\"runtimes\":{}}", "twice");
