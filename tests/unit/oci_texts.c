@@ -85,15 +85,8 @@ static void finds_members(void **state)
 
 static void parses_one_value(void **state)
 {
-    static const char *const bad[] = {"",
-                                      "{",
-                                      "{} {}",
-                                      "\"\\u0000\"",
-                                      "{\"a\\u0000\":1}",
-                                      "nul",
-                                      "[\x1f"
-                                      "1]",
-                                      "\f1"};
+    static const char *const bad[] = {"",    "{",       "{} {}", "\"\\u0000\"", "{\"a\\u0000\":1}",
+                                      "nul", "[\0371]", "\f1"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_null(json_text_parse(span_of(bad[i])));

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -60,6 +61,18 @@ static void one_read_is_bounded(void **state)
     assert_int_equal(x->f->results[1].bytes.len, IO_READ_MAX);
     assert_false(is_at_end(x));
     assert_in_range(x->f->guest.scratch.cap, IO_READ_MAX, 2 * IO_READ_MAX);
+}
+
+static void one_write_is_bounded(void **state)
+{
+    enum { GIVEN = 6 << 20, TAKEN = 4 << 20 };
+    struct component_files *x = *state;
+    uint32_t rep = cfiles_open(x, x->in, "big", FS_CREATE, FS_WRITE);
+    char *bytes = calloc(1, GIVEN);
+    assert_non_null(bytes);
+    assert_int_equal(CFILES(x, "write", NUMBER(rep), BYTES(bytes, GIVEN), NUMBER(0)), FS_OK);
+    assert_int_equal(cfiles_number(x), TAKEN);
+    free(bytes);
 }
 
 static void directories_are_not_read(void **state)
@@ -145,13 +158,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, cfiles_setup, cfiles_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(reads_at_any_offset),
-        TEST(one_read_is_bounded),
-        TEST(directories_are_not_read),
-        TEST(writes_at_any_offset),
-        TEST(a_file_has_the_size_it_is_given),
-        TEST(advice_is_taken),
-        TEST(syncs_what_can_have_changed),
+        TEST(reads_at_any_offset),  TEST(one_read_is_bounded),
+        TEST(one_write_is_bounded), TEST(directories_are_not_read),
+        TEST(writes_at_any_offset), TEST(a_file_has_the_size_it_is_given),
+        TEST(advice_is_taken),      TEST(syncs_what_can_have_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,12 +196,29 @@ static void a_length_is_one_number(void **state)
     assert_string_equal(get(g, fields, "content-length"), "9223372036854775807|");
     assert_int_equal(SET(g, fields, "content-length", "5"), OK);
     assert_string_equal(get(g, fields, "content-length"), "5|");
+    static char noughts[FIELD_LIST_MAX];
+    memset(noughts, '0', sizeof noughts - 1);
+    assert_int_equal(SET(g, fields, "content-length", noughts), HEADER_FORBIDDEN);
+    assert_string_equal(get(g, fields, "content-length"), "5|"); /* it is as it was */
     const union component_value entries[4] = {{.bytes = span_of("content-length")},
                                               {.bytes = span_of("5")},
                                               {.bytes = span_of("Content-Length")},
                                               {.bytes = span_of("5")}};
     assert_int_equal(types_call(g, "[static]fields.from-list", LIST(entries, 2)), 0);
     assert_int_equal(answer(g), HEADER_INVALID_SYNTAX);
+}
+
+/* Not a byte of them is looked at: they may be as long as the guest's memory. */
+static void names_and_values_past_the_limit_are_forbidden(void **state)
+{
+    struct http_guest *g = *state;
+    static char big[FIELD_LIST_MAX + 2];
+    memset(big, '\r', sizeof big - 1);
+    uint32_t fields = http_guest_fields(g, "");
+    assert_int_equal(append(g, fields, "a", big), HEADER_FORBIDDEN);
+    assert_int_equal(append(g, fields, big, "1"), HEADER_FORBIDDEN);
+    assert_int_equal(SET(g, fields, "a", big), HEADER_FORBIDDEN);
+    http_guest_expect_entries(g, fields, "");
 }
 
 static void a_view_cannot_be_changed_and_outlives_its_message(void **state)
@@ -299,6 +316,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_that_are_none, setup, teardown),
         cmocka_unit_test_setup_teardown(names_that_are_the_hosts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_length_is_one_number, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_and_values_past_the_limit_are_forbidden, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_view_cannot_be_changed_and_outlives_its_message, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_list_is_limited_and_a_set_replaces, setup, teardown),

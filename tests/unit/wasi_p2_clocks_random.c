@@ -110,6 +110,24 @@ static void more_than_the_host_wants_to_hold_traps(void **state)
     }
 }
 
+/* A large answer does not stay with the guest. */
+static void memory_of_a_large_answer_is_given_back(void **state)
+{
+    struct fake_component *f = *state;
+    for (int how = 0; how < 2; how++) {
+        assert_int_equal(
+            component_fake_call(f, &wasi_random, "get-random-bytes", NUMBER(WASI_RANDOM_MAX)), 0);
+        assert_true(f->guest.scratch.cap >= WASI_RANDOM_MAX);
+        if (how == 0) {
+            assert_int_equal(component_fake_call(f, &wasi_random, "get-random-bytes", NUMBER(16)),
+                             0);
+        } else {
+            component_trim(&f->guest); /* as when it waits, and at its end */
+        }
+        assert_true(f->guest.scratch.cap <= 4096);
+    }
+}
+
 static void numbers_differ(void **state)
 {
     struct fake_component *f = *state;
@@ -136,6 +154,7 @@ int main(void)
         TEST(as_many_bytes_as_were_asked_for),
         TEST(no_byte_is_always_the_same),
         TEST(more_than_the_host_wants_to_hold_traps),
+        TEST(memory_of_a_large_answer_is_given_back),
         TEST(numbers_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
