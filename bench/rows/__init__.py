@@ -2,7 +2,7 @@
 report.Row."""
 from dataclasses import dataclass
 
-from rows import components, many, outbound, serving
+from rows import components, containers, many, outbound, serving
 from rows.idle import idle, ten_thousand
 from rows.polling import park, poll_list
 from rows.starting import start
@@ -50,6 +50,11 @@ TOPICS = {
         "wasi_gets": components.wasi_gets,
         "wasi_parked": components.wasi_parked,
         "wasi_start": components.wasi_start,
+    }),
+    "containers": Topic("Containers", {
+        "ctr_run": containers.ctr_run,
+        "image": containers.image,
+        "inside": containers.inside,
     }),
 }
 

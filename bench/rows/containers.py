@@ -1,0 +1,128 @@
+"""Containers: what hythe-runc adds to a start, the image's size, what a container costs a server."""
+import functools
+import json
+import sys
+import tarfile
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from kit import compare, containers, process, report, serving
+
+SPAWN_TIMES = Path(__file__).resolve().parent.parent / "kit/spawn_times.py"
+ADDED_MS = 25
+IMAGE_BYTES = 4 << 10
+INSIDE_PERCENT = 95
+START_S = 120
+NATIVE = "native program, runc"
+
+
+def _or_skipped(row):
+    """A row that says why it was skipped where this machine has no root or no engine."""
+    @functools.wraps(row)
+    def measured(setting):
+        try:
+            return row(setting)
+        except containers.Skipped as reason:
+            what = row.__doc__.splitlines()[0].rstrip(".")
+            return report.Row(what, "", f"skipped: {reason}", "-", report.SKIPPED,
+                              f"### {row.__name__}\n\nSkipped: {reason}.\n")
+    return measured
+
+
+def _spawn_times(commands, runs):
+    texts = [json.dumps([str(word) for word in command]) for command in commands.values()]
+    out = process.run([sys.executable, SPAWN_TIMES, runs, *texts], START_S + 2 * runs,
+                      process.ALL_CPUS)
+    return dict(zip(commands, map(json.loads, out.splitlines())))
+
+
+def _run_commands(engine):
+    native = engine.native_image("hello", "tests/guests/c/hello.c")
+    wasm = engine.wasm_image("hello")
+    runs = {NATIVE: (containers.RUNC, native, containers.LINUX),
+            "wasm, hythe-runc": (engine.hythe_runc, wasm, containers.WASI),
+            "wasm, containerd-shim-hythe-v1": (engine.shim, wasm, containers.WASI),
+            "native program, hythe-runc": (engine.hythe_runc, native, containers.LINUX)}
+    return {title: engine.run_command(runtime, image, f"bench-{number}", platform)
+            for number, (title, (runtime, image, platform)) in enumerate(runs.items())}
+
+
+@_or_skipped
+def ctr_run(setting):
+    """`ctr run` of a C hello image, start to exit, against native runc."""
+    runs = setting.pick(41, 15)
+    with containers.engine(setting) as engine:
+        commands = _run_commands(engine)
+        _spawn_times(commands, 1)  # the module is compiled now
+        spent = _spawn_times(commands, runs)
+    middle = {title: median(ms) for title, ms in spent.items()}
+    added = {title: ms - middle[NATIVE] for title, ms in middle.items()}
+    wasm = [title for title in added if title.startswith("wasm")]
+    cells = [[title, f"{middle[title]:.1f}", f"{min(ms):.1f}", f"{max(ms):.1f}",
+              f"{added[title]:+.1f}"] for title, ms in spent.items()]
+    details = (f"### ctr_run\n\n`ctr run --rm --net-host`, {runs} runs of each in turn, from "
+               "`posix_spawn` to `wait4`, in a private containerd, not pinned; images from scratch "
+               "with one file, the native program of the same C file is linked with `-static`; the "
+               "module was compiled by a run before. The last line is what hythe-runc adds to a "
+               "container that is none of its own.\n\n"
+               + report.table(["what", "median ms", "least", "most", "against native"], cells))
+    return report.Row("`ctr run` of a C hello image, start to exit, against native `runc` with the "
+                      "same program", f"≤ +{ADDED_MS} ms",
+                      f"native {middle[NATIVE]:.1f} ms; hythe-runc {added[wasm[0]]:+.1f} ms, by the "
+                      f"shim's name {added[wasm[1]]:+.1f} ms", "-",
+                      report.verdict(max(added[title] for title in wasm) <= ADDED_MS), details)
+
+
+def _blobs(archive):
+    """{kind: bytes} of the one image in an OCI archive, and the bytes of its index."""
+    with tarfile.open(archive) as tar:
+        def read(path):
+            return tar.extractfile(path).read()
+
+        def blob(entry):
+            return read("blobs/" + entry["digest"].replace(":", "/"))
+
+        index = read("index.json")
+        manifest = blob(json.loads(index)["manifests"][0])
+        parts = json.loads(manifest)
+        kinds = {"layer": sum(len(blob(layer)) for layer in parts["layers"]),
+                 "config": len(blob(parts["config"])), "manifest": len(manifest)}
+        stored = sum(member.size for member in tar if member.name.startswith("blobs/"))
+    if stored != sum(kinds.values()):
+        raise process.Failure("the archive has blobs that its manifest does not name")
+    return kinds, len(index)
+
+
+def image(setting):
+    """Image of the hyper server by `hythe image build`."""
+    module = setting.guest("hyper_server").stat().st_size
+    archive = containers.build_image(setting, "hyper_server", "hyper:1",
+                                     setting.cache / "hyper.tar")
+    kinds, index = _blobs(archive)
+    whole = archive.stat().st_size
+    added = sum(kinds.values()) - module
+    cells = [["module", f"{module:,}", ""],
+             *([kind, f"{size:,}", ""] for kind, size in kinds.items()),
+             ["blobs: what a registry stores", f"{module + added:,}", f"{added:+,}"],
+             ["`index.json`, in the archive alone", f"{index:,}", ""],
+             ["archive file, with its tar headers", f"{whole:,}", f"{whole - module:+,}"]]
+    details = ("### image\n\nThe verdict counts the blobs, which is what a registry stores and what is "
+               "pulled; the archive is a tar of them, with headers, padding and an index.\n\n"
+               + report.table(["part", "bytes", "against the module"], cells))
+    return report.Row("image of the hyper server by `hythe image build`",
+                      f"the module's size + ≤ {IMAGE_BYTES >> 10} KiB",
+                      f"blobs {added:+,} bytes on {module:,} (the archive file {whole - module:+,})",
+                      f"{100 * (module + added) / module:.2f} %",
+                      report.verdict(added <= IMAGE_BYTES), details)
+
+
+def _in_turn(setting, engine, guest):
+    """Rounds in a container, in one with the default seccomp profile, outside."""
+    name = engine.wasm_image(guest)
+
+    def load(options, seconds):
+        with started[options]() as subject:
+            return serving.load(subject, setting, seconds)
+
+    raise NotImplementedError
