@@ -22,7 +22,11 @@ PROGRAMS = ("hythe-runc", "containerd-shim-hythe-v1", "shim/runc")
 TOOLS = {"containerd": "containerd", "ctr": "containerd", "runc": "runc"}
 RUNC = ()
 LINUX, WASI = "linux/amd64", "wasi/wasm"
-PORT = 8080  # nobody else is in the namespace
+# As much of a processor as process.PRIORITY gives: a container's cgroup has a share of its own, in
+# which the priority of its processes counts for nothing outside; so has the cgroup around it, and
+# therefore there is none.
+SHARES = 9548
+FIRST_PORT = 8080  # nobody else is in the namespace
 
 
 class Skipped(Exception):
@@ -47,6 +51,7 @@ class Engine:
         self.folder = folder
         self.namespace = namespace
         self.daemon = daemon
+        self.port = FIRST_PORT
         self.hythe_runc = ("--runc-binary", folder / "hythe-runc")
         self.shim = ("--runtime", "io.containerd.hythe.v1")
 
@@ -78,18 +83,21 @@ class Engine:
     @contextmanager
     def serve(self, image, options=()):
         """One worker of `hythe serve` in a container with the host's network."""
-        variables = {"HYTHE_LISTEN": f"127.0.0.1:{PORT}", "HYTHE_OPTIONS": "--workers 1"}
-        for name, value in variables.items():
-            options = (*options, "--env", f"{name}={value}")
+        self.port += 1
+        for variable in (f"HYTHE_LISTEN=127.0.0.1:{self.port}", "HYTHE_OPTIONS=--workers 1"):
+            options = (*options, "--env", variable)
+        if self.setting.has_priority:
+            options = (*options, "--cpu-shares", SHARES,
+                       "--cgroup", f"/{self.folder.name}-{self.port}")
         with self.daemon.start(self.shim, image, options=options) as container:
-            self.namespace.wait_for_http(f"http://127.0.0.1:{PORT}/")
-            pid = self._pid(container.name)
-            process.favour(pid, self.setting.server_cpus)
-            yield self._served(container, pid, PORT)
+            self.namespace.wait_for_http(f"http://127.0.0.1:{self.port}/")
+            container.pid = self._pid(container.name)
+            process.favour(container.pid, self.setting.server_cpus)
+            yield Served(container, self.port, self.namespace.command())
 
     @contextmanager
     def serve_outside(self, guest):
-        """The same beside the container, in the same network."""
+        """The same without a container, in the same network."""
         setting = self.setting
         child = process.start(
             self.namespace.command(setting.hythe, "serve", "--workers", "1", "--listen",
@@ -97,7 +105,7 @@ class Engine:
                                    setting.guest(guest)),
             setting.server_cpus, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         try:
-            yield self._served(child, child.pid, port_of(child))
+            yield Served(child, port_of(child), self.namespace.command())
         finally:
             process.end(child)
 
@@ -107,12 +115,6 @@ class Engine:
             if words and words[0] == name:
                 return int(words[1])
         raise process.Failure(f"container {name} is not there")
-
-    def _served(self, child, pid, port):
-        served = Served(child, port)
-        served.pid = pid
-        served.enter = self.namespace.command()
-        return served
 
 
 def build_image(setting, guest, image, output):

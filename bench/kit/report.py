@@ -10,6 +10,7 @@ from kit import process, wasmtime
 REACHED = "reached"
 MISSED = "**missed**"
 NOT_MEASURED = "not measured"
+SKIPPED = "skipped"
 
 
 @dataclass

@@ -16,8 +16,6 @@ ANSWER_S = 20
 
 
 class Server:
-    enter = ()  # the words before a client's command with which it gets into the server's network
-
     def __init__(self, child, port):
         self.child = child
         self.pid = child.pid

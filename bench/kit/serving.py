@@ -53,10 +53,11 @@ http {{
 class Served:
     """A server under test; `pid` leads the processes that are counted."""
 
-    def __init__(self, child, port):
+    def __init__(self, child, port, enter=()):
         self.child = child
         self.pid = child.pid
         self.port = port
+        self.enter = enter  # the words before a client's command that get it into its network
 
 
 def port_of(child, words="serving on"):
@@ -132,7 +133,7 @@ wrk.headers["Content-Type"] = "application/octet-stream"
 
 def load(subject, setting, seconds, connections=8, path="/", upload=0):
     """As server.load, for any path, with a body of `upload` bytes."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+    command = [*subject.enter, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     if upload:
         script = Path(setting.cache / "upload.lua")
         script.write_text(UPLOAD.format(size=upload), encoding="utf-8")

@@ -455,12 +455,14 @@ static void a_small_answer_beside_a_large_one(void **state)
     end(&pair);
 }
 
+/* From where both are under way; how far the first has come by then is up to the machine. */
 static void two_large_answers_share(void **state)
 {
     (void)state;
     struct pair pair;
     struct h2_peer_frame frame;
     uint64_t got[4] = {0};
+    uint64_t ahead = 0;
     begin(&pair, 1 << 30);
     h2_peer_window(pair.peer, 0, 1 << 30);
     h2_peer_request(pair.peer, H2_END_STREAM, 1, "GET", "/big?33554432");
@@ -468,10 +470,12 @@ static void two_large_answers_share(void **state)
     do {
         h2_peer_next_real(pair.peer, &frame);
         assert_true(frame.stream <= 3);
+        ahead = frame.stream == 3 && got[3] == 0 ? got[1] : ahead;
         got[frame.stream] += frame.payload.len;
     } while ((frame.flags & H2_END_STREAM) == 0);
+    got[1] -= ahead;
     uint64_t other = got[frame.stream == 1 ? 3 : 1];
-    assert_true(other > 24 * MIB);
+    assert_true(other + MIB > got[frame.stream] / 4 * 3);
     end(&pair);
 }
 
