@@ -161,8 +161,8 @@ def engine(setting):
     try:
         folder.chmod(0o755)
         _copy_programs(setting, folder)
-        (folder / "runc.conf").write_text(f"host = {folder}/portable/hythe\ncache = {folder}/cache\n",
-                                          encoding="utf-8")
+        (folder / "runc.conf").write_text(
+            f"host = {folder}/portable/hythe\ncache = {folder}/cache\n", encoding="utf-8")
         os.sched_setaffinity(0, process.ALL_CPUS)  # Go counts its processors when it starts
         with _started(folder) as (namespace, daemon):
             os.sched_setaffinity(0, own)

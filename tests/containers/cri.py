@@ -1,6 +1,6 @@
-"""The container runtime interface of Kubernetes, spoken as the kubelet does: a containerd of the tests'
-own with what `hythe install containerd` writes, and pods. Neither a kubelet nor crictl is needed, nor
-a compiler of protocols: a message is {field number: value}."""
+"""The container runtime interface of Kubernetes, spoken as the kubelet does: a containerd of the
+tests' own with what `hythe install containerd` writes, and pods. Neither a kubelet nor crictl is
+needed, nor a compiler of protocols: a message is {field number: value}."""
 import contextlib
 import os
 import platform
@@ -29,9 +29,10 @@ static void leave(int number) { (void)number; _exit(0); }
 int main(void) { signal(SIGTERM, leave); for (;;) { pause(); } }
 """
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-NETWORK = """{"cniVersion": "0.4.0", "name": "hythe", "plugins": [{"type": "bridge", "bridge": "cri0",
-"isGateway": true, "ipam": {"type": "host-local", "dataDir": "%s", "ranges": [[{"subnet":
-"10.99.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
+NETWORK = """{"cniVersion": "0.4.0", "name": "hythe", "plugins": [{
+    "type": "bridge", "bridge": "cri0", "isGateway": true,
+    "ipam": {"type": "host-local", "dataDir": "%s", "ranges": [[{"subnet": "10.99.0.0/24"}]],
+             "routes": [{"dst": "0.0.0.0/0"}]}}]}
 """
 # What stands there before `hythe install`: where things are, and what a machine of ours needs.
 SETTINGS = """version = 2
@@ -80,7 +81,7 @@ def varint(number):
 
 
 def encode(message):
-    """{number: int, text, bytes, message, or a list of these}; a map is a list of {1: key, 2: value}."""
+    """{number: int, text, bytes, message, or a list of these}; a map is a list of entries."""
     out = b""
     for number, values in message.items():
         for value in values if isinstance(values, list) else [values]:
@@ -123,6 +124,7 @@ def decode(data):
 
 
 def entries(values):
+    """A map, as messages have it."""
     return [{1: key, 2: value} for key, value in values.items()]
 
 
@@ -199,6 +201,7 @@ class Pod:
                        2: f"pod{number}" if network == POD else "", 3: str(self.logs),
                        7: entries(self.annotations), 8: {2: {1: self.namespaces}}}
         self.id = cri.text("RunPodSandbox", {1: self.config, 2: handler}, 1)
+        cri.pods.add(self.id)
 
     def start(self, name, image, **options):
         return Container(self, name, image, **options)
@@ -220,6 +223,7 @@ class Cri:
         self.prefix = prefix
         self.numbers = 0
         self.loaded = {}
+        self.pods = set()
         self.channel = self.daemon = None
         # Sockets have short paths: not below pytest's folder.
         self.folder = Path(tempfile.mkdtemp(prefix="hk-", dir="/tmp"))
@@ -306,13 +310,14 @@ class Cri:
         return self.call(method, message)[field].decode()
 
     def ctr(self, *words):
-        return self.namespace.run("ctr", "-a", self.folder / "c", "-n", "k8s.io", *words, env=self.env)
+        return self.namespace.run("ctr", "-a", self.folder / "c", "-n", "k8s.io", *words,
+                                  env=self.env)
 
     def load(self, path, name, platforms=PLATFORM):
         """Import an archive, and wait until the CRI plugin has heard of it."""
         result = self.ctr("images", "import", "--platform", platforms, path)
         assert result[0] == 0, result
-        wait_for(name, lambda: self.call("ImageStatus", {1: {1: name}}, service="ImageService").get(1))
+        wait_for(name, lambda: self.call("ImageStatus", {1: {1: name}}, "ImageService").get(1))
 
     def image(self, name, data, *options, platforms=PLATFORM):
         """What `hythe image build` makes of a module; the image's name."""
@@ -350,7 +355,25 @@ class Cri:
             self.start()
         self.call("StopPodSandbox", {1: pod})
         self.call("RemovePodSandbox", {1: pod})
+        self.pods.discard(pod)
+
+    def kill_what_is_left(self):
+        """Of pods that could not be removed: their programs, and the shims by our folder's name."""
+        for file in self.bundle("").glob("*/init.pid"):
+            with contextlib.suppress(OSError, ValueError):
+                process = int(file.read_text())
+                if file.parent.name in Path(f"/proc/{process}/cgroup").read_text():
+                    os.kill(process, signal.SIGKILL)
+        for about in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if f"\0-address\0{self.folder}/c\0" in about.read_text():
+                    os.kill(int(about.parent.name), signal.SIGKILL)
 
     def close(self):
+        if self.daemon is not None:
+            with contextlib.suppress(grpc.RpcError):
+                for pod in list(self.pods):
+                    self.remove(pod)
         self.stop()
+        self.kill_what_is_left()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,4 +1,5 @@
-"""Pods as the kubelet makes them: hythe-runc by `hythe install containerd`, and the launcher by name."""
+"""Pods as the kubelet makes them: with hythe-runc as `hythe install containerd` has it, and with
+the launcher by name."""
 import json
 
 import pytest
