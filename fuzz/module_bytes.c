@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         must(module == NULL && err.code == r && err.text[0] != '\0');
         return 0;
     }
-    must(form == MODULE_CORE || form == MODULE_TEXT);
+    must(form == MODULE_TEXT ||
+         form == (module_is_component(module) ? MODULE_COMPONENT : MODULE_CORE));
     for (uint32_t i = 0; i < module_import_count(module); i++) {
         const struct module_import *import = module_import(module, i);
         must(import->module != NULL && import->name != NULL);

@@ -85,6 +85,9 @@ static struct http_header get_line(const struct field_lines *lines, uint32_t ind
 {
     const struct header_place *place = &lines->places[index];
     const uint8_t *bytes = lines->bytes.data;
+    if (bytes == NULL) { /* all lines so far were empty on both sides of their colon */
+        return (struct http_header){{NULL, 0}, {NULL, 0}};
+    }
     return (struct http_header){{bytes + place->name, place->name_len},
                                 {bytes + place->value, place->value_len}};
 }

@@ -393,7 +393,8 @@ int layout_read_blob(const struct layout *layout, const char *digest, uint64_t s
     }
     blob_close(&blob);
     if (r == 0) {
-        r = digest_of((struct span){out->data + begin, out->len - begin}, actual, err);
+        const uint8_t *data = out->data != NULL ? out->data + begin : NULL;
+        r = digest_of((struct span){data, out->len - begin}, actual, err);
     }
     if (r == 0 && strcmp(actual, digest) != 0) {
         r = error_set(err, -EBADMSG, "the blob %s is damaged: its digest is %s", digest, actual);
