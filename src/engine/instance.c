@@ -33,6 +33,7 @@ struct instance {
     wasmtime_context_t *context;
     struct hythe_run run;
     struct hythe_component_run component;
+    struct hythe_end end; /* of the last of both that failed */
     enum instance_state state;
 
     wasmtime_call_future_t *future; /* owned; NULL when nothing is begun */
@@ -271,11 +272,8 @@ void instance_free(struct instance *instance)
     if (instance->error != NULL) {
         wasmtime_error_delete(instance->error);
     }
-    if (instance->run.error != NULL) {
-        wasmtime_error_delete(instance->run.error);
-    }
-    if (instance->component.error != NULL) {
-        wasmtime_error_delete(instance->component.error);
+    if (instance->end.error != NULL) {
+        wasmtime_error_delete(instance->end.error);
     }
     hythe_component_run_done(&instance->component);
     if (instance->store != NULL) {
@@ -292,9 +290,9 @@ void instance_begin_run(struct instance *instance, struct linked *linked,
 {
     assert(!instance->run.is_instantiated && instance->future == NULL);
     instance->linked = linked;
-    instance->future = hythe_linked_run(instance->context, instance->linked->wasm,
-                                        (const struct hythe_entry *)before,
-                                        (const struct hythe_entry *)entry, &instance->run);
+    instance->future = hythe_linked_run(
+        instance->context, instance->linked->wasm, (const struct hythe_entry *)before,
+        (const struct hythe_entry *)entry, &instance->run, &instance->end);
     instance->state = INSTANCE_RUNNABLE;
 }
 
@@ -306,7 +304,7 @@ void instance_begin_component(struct instance *instance, struct linked *linked,
                                     [INSTANCE_RUN] = HYTHE_CALL_RUN};
     assert(instance->future == NULL && instance->state != INSTANCE_FAILED);
     instance->future = hythe_component_run(instance->context, linked->component, calls[what],
-                                           reps[0], reps[1], &instance->component);
+                                           reps[0], reps[1], &instance->component, &instance->end);
     instance->state = INSTANCE_RUNNABLE;
 }
 
@@ -366,8 +364,7 @@ static void take_failure(struct instance *instance, struct error *err)
         (void)error_set(err, -ECANCELED, "ended by the host");
     } else {
         wasm_byte_vec_t text;
-        bool is_full = instance->run.end == HYTHE_END_POOL_FULL ||
-                       instance->component.end == HYTHE_END_POOL_FULL;
+        bool is_full = instance->end.end == HYTHE_END_POOL_FULL;
         take_text(instance, &text);
         (void)error_set(err, is_full ? -ENOSPC : -EFAULT, "%.*s", (int)text.size, text.data);
         wasm_byte_vec_delete(&text);
@@ -391,13 +388,9 @@ enum instance_state instance_resume(struct instance *instance, struct error *err
         return instance->state;
     }
     drop_future(instance);
-    if (instance->run.error != NULL) {
-        instance->error = instance->run.error;
-        instance->run.error = NULL;
-    }
-    if (instance->component.error != NULL) {
-        instance->error = instance->component.error;
-        instance->component.error = NULL;
+    if (instance->end.error != NULL) {
+        instance->error = instance->end.error;
+        instance->end.error = NULL;
     }
     if (instance->trap != NULL || instance->error != NULL) {
         take_failure(instance, err);
@@ -433,7 +426,7 @@ const char *instance_fail_reason(const struct instance *instance)
 uint64_t instance_memory_len(const struct instance *instance)
 {
     if (!instance->run.has_memory) {
-        return instance->component.is_instantiated ? instance->memory_used : 0;
+        return instance->component.instance != NULL ? instance->memory_used : 0;
     }
     return wasmtime_memory_data_size(instance->context, &instance->run.memory);
 }

@@ -42,6 +42,10 @@ struct hythe_run {
     wasmtime_memory_t memory;
     bool is_instantiated;
     bool has_memory;
+};
+
+/* How a future that ran a guest ended. */
+struct hythe_end {
     int32_t end;
     wasmtime_error_t *error; /* owned, when end is not HYTHE_END_OK */
 };
@@ -65,7 +69,7 @@ wasmtime_call_future_t *hythe_linked_run(wasmtime_context_t *context,
                                          const struct hythe_linked *linked,
                                          const struct hythe_entry *first,
                                          const struct hythe_entry *second,
-                                         struct hythe_run *ret_run);
+                                         struct hythe_run *ret_run, struct hythe_end *ret_end);
 
 /* -- components ------------------------------------------------------------------------------- */
 
@@ -86,11 +90,8 @@ struct hythe_offer {
 };
 
 struct hythe_component_run {
-    int32_t end;
-    wasmtime_error_t *error; /* owned, when end is not HYTHE_END_OK */
-    bool has_failed;         /* `run` answered with an error */
-    bool is_instantiated;
-    void *instance; /* owned; hythe_component_run_done */
+    void *instance;  /* owned: hythe_component_run_done; NULL before it is made */
+    bool has_failed; /* `run` answered with an error */
 };
 
 typedef void hythe_visit_fn(void *env, bool is_export, const char *name, size_t name_len,
@@ -110,7 +111,8 @@ void hythe_component_delete(struct hythe_component *component);
 wasmtime_call_future_t *hythe_component_run(wasmtime_context_t *context,
                                             const struct hythe_component *component, int32_t what,
                                             uint32_t request, uint32_t response,
-                                            struct hythe_component_run *ret_run);
+                                            struct hythe_component_run *ret_run,
+                                            struct hythe_end *ret_end);
 void hythe_component_run_done(struct hythe_component_run *run);
 
 #endif

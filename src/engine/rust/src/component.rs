@@ -1,13 +1,12 @@
 //! Components: their imports bound to C's tables once, instantiated and called often.
 
-use crate::linked::{Ended, OneThread};
+use crate::future::{future_of, Ended, HytheEnd, OneThread, STEP_DONE, STEP_WAIT};
 use crate::slots::{put_args, take_answer, Answer, Args, Frame, Slot};
 use crate::wasi::{declare, IncomingRequest, ResponseOutparam};
 use std::ffi::{c_char, c_void, CStr, OsStr};
-use std::future::{poll_fn, Future};
+use std::future::poll_fn;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::pin::Pin;
 use std::task::Poll;
 use wasmparser::{ComponentExternalKind, ComponentTypeRef, Payload};
 use wasmtime_c_api::wasmtime::component::types::ComponentItem;
@@ -16,15 +15,12 @@ use wasmtime_c_api::wasmtime::component::{
     ResourceType, TypedFunc,
 };
 use wasmtime_c_api::wasmtime::{
-    bail, AsContext, Engine, Error, PoolConcurrencyLimitError, Precompiled, Result, StoreContextMut,
+    bail, AsContext, Engine, Precompiled, Result, StoreContextMut,
 };
 use wasmtime_c_api::{
     wasm_engine_t, wasmtime_call_future_t, wasmtime_component_t, wasmtime_context_get_data,
     wasmtime_error_t, WasmtimeStoreData as Data,
 };
-
-const STEP_DONE: i32 = 0;
-const STEP_WAIT: i32 = 1;
 
 /// `struct component_func`, as far as it is looked at here.
 #[repr(C)]
@@ -66,26 +62,25 @@ pub struct Steps {
     drop: extern "C" fn(row: *const ResourceRow, data: *mut c_void, rep: u32) -> i32,
 }
 
-/// A function's row with the way to call it.
-#[derive(Clone, Copy)]
-struct Func {
-    row: *const FuncRow,
+/// A row with the way to call it.
+struct Bound<T> {
+    row: *const T,
     steps: Steps,
 }
+
+impl<T> Clone for Bound<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Bound<T> {}
 
 // SAFETY: rows are constant.
-unsafe impl Send for Func {}
-unsafe impl Sync for Func {}
+unsafe impl<T> Send for Bound<T> {}
+unsafe impl<T> Sync for Bound<T> {}
 
-#[derive(Clone, Copy)]
-struct Drop {
-    row: *const ResourceRow,
-    steps: Steps,
-}
-
-// SAFETY: likewise.
-unsafe impl Send for Drop {}
-unsafe impl Sync for Drop {}
+type Func = Bound<FuncRow>;
 
 impl Func {
     fn step(&self, store: &StoreContextMut<'_, Data>, frame: &mut Frame, is_begin: bool) -> i32 {
@@ -162,7 +157,7 @@ impl Interface<'_> {
         if waits == row.finish.is_null() {
             bail!("the host's {name} and its type differ in whether it waits");
         }
-        Ok(Func { row, steps: self.steps })
+        Ok(Bound { row, steps: self.steps })
     }
 
     pub fn func<P: Args, R: Answer>(&mut self, name: &str) -> Result<()> {
@@ -183,9 +178,9 @@ impl Interface<'_> {
         let Some(row) = find(rows, name, |row| row.name) else {
             bail!("the host has no resource {name}");
         };
-        let drop = Drop { row, steps: self.steps };
+        let drop = Bound { row, steps: self.steps };
         self.linker.resource(name, ty, move |store, rep| {
-            let Drop { row, steps } = { drop };
+            let Bound { row, steps } = { drop };
             match (steps.drop)(row, wasmtime_context_get_data(store.as_context()), rep) {
                 STEP_DONE => Ok(()),
                 _ => Err(Ended.into()),
@@ -404,20 +399,13 @@ pub unsafe extern "C" fn hythe_component_scan(
 
 type Handle = TypedFunc<(Resource<IncomingRequest>, Resource<ResponseOutparam>), ()>;
 
-/// One store's instance of a component, and how its last call ended.
+/// One store's instance of a component, if it has been made, and what its last call answered.
 #[repr(C)]
 pub struct HytheComponentRun {
-    /// As in HytheRun.
-    end: i32,
-    error: Option<Box<wasmtime_error_t>>,
+    instance: Option<Box<(Instance, Option<Handle>)>>,
     /// `run` answered with an error.
     has_failed: bool,
-    is_instantiated: bool,
-    instance: Option<Box<(Instance, Option<Handle>)>>,
 }
-
-const END_POOL_FULL: i32 = 1;
-const END_FAILED: i32 = 2;
 
 const CALL_HANDLE: i32 = 1;
 const CALL_RUN: i32 = 2;
@@ -431,13 +419,9 @@ async fn run(
 ) -> Result<()> {
     // SAFETY: nobody else looks at it while this runs.
     let out = unsafe { &mut *out };
-    if out.instance.is_none() {
-        let instance = component.pre.instantiate_async(&mut store).await?;
-        out.instance = Some(Box::new((instance, None)));
-        out.is_instantiated = true;
-    }
-    let Some(of_store) = out.instance.as_mut() else {
-        bail!("there is no instance");
+    let of_store = match &mut out.instance {
+        Some(of_store) => of_store,
+        none => none.insert(Box::new((component.pre.instantiate_async(&mut store).await?, None))),
     };
     match what {
         CALL_HANDLE => {
@@ -472,7 +456,7 @@ async fn run(
 /// any other of the C API.
 ///
 /// # Safety
-/// All pointers are live until the future is deleted; `ret_run` began zeroed.
+/// All pointers are live until the future is deleted; `ret_run` and `ret_end` began zeroed.
 #[no_mangle]
 pub unsafe extern "C" fn hythe_component_run<'a>(
     store: StoreContextMut<'a, Data>,
@@ -481,25 +465,10 @@ pub unsafe extern "C" fn hythe_component_run<'a>(
     request: u32,
     response: u32,
     ret_run: *mut HytheComponentRun,
+    ret_end: *mut HytheEnd,
 ) -> Box<wasmtime_call_future_t<'a>> {
-    let work = OneThread(async move {
-        let result = run(store, component, what, [request, response], ret_run).await;
-        if let Err(error) = result {
-            let is_full = error.is::<PoolConcurrencyLimitError>();
-            // SAFETY: as in run.
-            unsafe {
-                (*ret_run).end = if is_full { END_POOL_FULL } else { END_FAILED };
-                (*ret_run).error = Some(Box::new(Error::into(error)));
-            }
-        }
-    });
-    let future: Pin<Box<dyn Future<Output = ()> + 'a>> = Box::pin(work);
-    // SAFETY: wasmtime_call_future_t is repr(transparent) over this very type.
-    Box::new(unsafe {
-        std::mem::transmute::<Pin<Box<dyn Future<Output = ()> + 'a>>, wasmtime_call_future_t<'a>>(
-            future,
-        )
-    })
+    // SAFETY: the caller's promise.
+    unsafe { future_of(run(store, component, what, [request, response], ret_run), ret_end) }
 }
 
 /// Releases the instance that a run holds; its store goes next.

@@ -6,6 +6,7 @@
 //! version for this reason.
 
 mod component;
+mod future;
 mod linked;
 mod slots;
 mod toml;

@@ -4,25 +4,18 @@
 //! it is comes with the store (`wasmtime_context_get_data`). Only a module that imports one name
 //! with two types, which no linker can hold, has its functions made anew for each store.
 
-use std::error::Error as StdError;
+use crate::future::{future_of, Ended, HytheEnd, OneThread, STEP_CALL, STEP_DONE, STEP_WAIT};
 use std::ffi::{c_char, c_void, CStr};
-use std::fmt;
-use std::future::{poll_fn, Future};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::poll_fn;
+use std::task::Poll;
 use wasmtime_c_api::wasmtime::{
-    bail, AsContext, Caller, Engine, Error, Extern, Func, FuncType, Instance, InstancePre, Linker,
-    Memory, Module, ModuleExport, PoolConcurrencyLimitError, Result, StoreContextMut, ValRaw,
-    ValType,
+    bail, AsContext, Caller, Engine, Extern, Func, FuncType, Instance, InstancePre, Linker, Memory,
+    Module, ModuleExport, Result, StoreContextMut, ValRaw, ValType,
 };
 use wasmtime_c_api::{
     wasm_engine_t, wasmtime_call_future_t, wasmtime_caller_t, wasmtime_context_get_data,
     wasmtime_error_t, wasmtime_module_t, WasmtimeStoreData as Data,
 };
-
-const STEP_DONE: i32 = 0;
-const STEP_WAIT: i32 = 1;
-const STEP_CALL: i32 = 3;
 
 /// What a step hands back beside its answer.
 #[repr(C)]
@@ -60,18 +53,6 @@ unsafe impl Sync for HytheImport {}
 /// The most i32 parameters a waiting host function may have.
 const WAITING_PARAMS: usize = 15;
 
-/// A host function has said why, and ends the guest.
-#[derive(Debug)]
-pub struct Ended;
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ended by the host")
-    }
-}
-
-impl StdError for Ended {}
-
 /// One call of a waiting host function.
 struct Parked<'a> {
     import: HytheImport,
@@ -83,22 +64,6 @@ struct Parked<'a> {
 enum Stepped {
     Done(i32),
     Call,
-}
-
-/// Lets a future leave this module as `Send`.
-pub struct OneThread<F>(pub F);
-
-// SAFETY: a store, its fiber and what its host functions use belong to one thread at a time;
-// Wasmtime's own bound is for hosts that move a store between threads.
-unsafe impl<F> Send for OneThread<F> {}
-
-impl<F: Future> Future for OneThread<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: the field is never moved out of its pinned wrapper.
-        unsafe { self.map_unchecked_mut(|it| &mut it.0) }.poll(context)
-    }
 }
 
 impl HytheStepOut {
@@ -363,9 +328,6 @@ pub unsafe extern "C" fn hythe_linked_entry(
 #[no_mangle]
 pub extern "C" fn hythe_entry_delete(_: Option<Box<ModuleExport>>) {}
 
-const END_POOL_FULL: i32 = 1;
-const END_FAILED: i32 = 2;
-
 /// How far a guest is, written while it runs.
 #[repr(C)]
 pub struct HytheRun {
@@ -373,9 +335,6 @@ pub struct HytheRun {
     memory: Memory,
     is_instantiated: bool,
     has_memory: bool,
-    /// When the future is done: 0, or why not, with the error.
-    end: i32,
-    error: Option<Box<wasmtime_error_t>>,
 }
 
 async fn run(
@@ -419,7 +378,7 @@ async fn run(
 /// may be NULL. Poll and delete it as any other of the C API.
 ///
 /// # Safety
-/// All pointers are live until the future is deleted; `ret_run` is zeroed.
+/// All pointers are live until the future is deleted; `ret_run` and `ret_end` are zeroed.
 #[no_mangle]
 pub unsafe extern "C" fn hythe_linked_run<'a>(
     store: StoreContextMut<'a, Data>,
@@ -427,24 +386,8 @@ pub unsafe extern "C" fn hythe_linked_run<'a>(
     first: Option<&'a ModuleExport>,
     second: Option<&'a ModuleExport>,
     ret_run: *mut HytheRun,
+    ret_end: *mut HytheEnd,
 ) -> Box<wasmtime_call_future_t<'a>> {
-    let work = OneThread(async move {
-        let result = run(store, linked, [first, second], ret_run).await;
-        if let Err(error) = result {
-            let is_full = error.is::<PoolConcurrencyLimitError>();
-            let end = if is_full { END_POOL_FULL } else { END_FAILED };
-            // SAFETY: as in run.
-            unsafe {
-                (*ret_run).end = end;
-                (*ret_run).error = Some(Box::new(Error::into(error)));
-            }
-        }
-    });
-    let future: Pin<Box<dyn Future<Output = ()> + 'a>> = Box::pin(work);
-    // SAFETY: wasmtime_call_future_t is repr(transparent) over this very type.
-    Box::new(unsafe {
-        std::mem::transmute::<Pin<Box<dyn Future<Output = ()> + 'a>>, wasmtime_call_future_t<'a>>(
-            future,
-        )
-    })
+    // SAFETY: the caller's promise.
+    unsafe { future_of(run(store, linked, [first, second], ret_run), ret_end) }
 }
