@@ -8,23 +8,6 @@
 
 #include "base/container.h"
 
-static int parse_flag(const char *value, void *field, struct error *err)
-{
-    (void)value; /* a flag has none */
-    (void)err;   /* and cannot be wrong */
-    *(bool *)field = true;
-    return 0;
-}
-
-static int parse_text(const char *value, void *field, struct error *err)
-{
-    if (*value == '\0') {
-        return error_set(err, -EINVAL, "the value is empty");
-    }
-    *(const char **)field = value;
-    return 0;
-}
-
 #define FIELD(member) offsetof(struct image_options, member)
 
 const struct option image_option_table[IMAGE_OPTION_COUNT] = {
@@ -33,7 +16,7 @@ const struct option image_option_table[IMAGE_OPTION_COUNT] = {
      .placeholder = "NAME[:TAG]",
      .section = "Building",
      .help = "The image's name, as Docker takes it: app, app:1, ghcr.io/me/app:1.2. Needed.",
-     .parse = parse_text,
+     .parse = option_parse_text,
      .field = FIELD(tag)},
     {.name = "output",
      .letter = 'o',
@@ -41,12 +24,12 @@ const struct option image_option_table[IMAGE_OPTION_COUNT] = {
      .section = "Building",
      .help = "Where to write: an archive if the name ends with .tar, else an OCI layout in a "
              "directory. Needed.",
-     .parse = parse_text,
+     .parse = option_parse_text,
      .field = FIELD(output)},
     {.name = "force",
      .section = "Building",
      .help = "Replace the image that is there.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = FIELD(force)},
     {.name = "index",
      .placeholder = "PLATFORM[,PLATFORM]",
@@ -59,7 +42,7 @@ const struct option image_option_table[IMAGE_OPTION_COUNT] = {
     {.name = "docker-archive",
      .section = "Building",
      .help = "Add what the classic image store of Docker before 29 reads. Needs --index linux/...",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = FIELD(docker_archive)},
     {.name = "entrypoint",
      .placeholder = "WORD",
@@ -94,7 +77,7 @@ const struct option image_option_table[IMAGE_OPTION_COUNT] = {
      .placeholder = "USER[:GROUP]",
      .section = "What is in it",
      .help = "Who runs it, best by number: 65532.",
-     .parse = parse_text,
+     .parse = option_parse_text,
      .field = FIELD(user)},
     {.name = "label",
      .placeholder = "NAME=VALUE",
@@ -113,7 +96,7 @@ const struct option image_option_table[IMAGE_OPTION_COUNT] = {
     {.name = "json",
      .section = "Inspecting",
      .help = "Write one JSON object.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = FIELD(json)},
 };
 

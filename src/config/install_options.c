@@ -15,14 +15,6 @@ static const char *const target_names[INSTALL_TARGET_COUNT] = {
     [INSTALL_K8S] = "k8s",
 };
 
-static int take_flag(const char *value, void *field, struct error *err)
-{
-    (void)value; /* a flag has none */
-    (void)err;   /* and cannot be wrong */
-    *(bool *)field = true;
-    return 0;
-}
-
 /* Prefixes stand in JSON and TOML between quotes, where these signs mean themselves. */
 static bool is_plain(const char *path)
 {
@@ -42,26 +34,17 @@ static int take_prefix(const char *value, void *field, struct error *err)
     return 0;
 }
 
-static int take_folder(const char *value, void *field, struct error *err)
-{
-    if (*value == '\0') {
-        return error_set(err, -EINVAL, "the value is empty");
-    }
-    *(const char **)field = value;
-    return 0;
-}
-
 const struct option install_option_table[INSTALL_OPTION_COUNT] = {
     {.name = "write",
      .section = "Options",
      .help = "Put the snippet into the engine's configuration and keep a backup beside it, unless "
              "it is there already. Nothing is restarted.",
-     .parse = take_flag,
+     .parse = option_parse_flag,
      .field = offsetof(struct install_options, write)},
     {.name = "remove",
      .section = "Options",
      .help = "Take out what --write has put; all else stays.",
-     .parse = take_flag,
+     .parse = option_parse_flag,
      .field = offsetof(struct install_options, remove)},
     {.name = "prefix",
      .placeholder = "DIR",
@@ -76,7 +59,7 @@ const struct option install_option_table[INSTALL_OPTION_COUNT] = {
      .help =
          "Look for the files below DIR and not below /, as for an image or a package. What they "
          "say stays the same.",
-     .parse = take_folder,
+     .parse = option_parse_text,
      .field = offsetof(struct install_options, root)},
 };
 

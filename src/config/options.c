@@ -17,7 +17,7 @@
 
 /* -- values ----------------------------------------------------------------------------------- */
 
-static int parse_flag(const char *value, void *field, struct error *err)
+int option_parse_flag(const char *value, void *field, struct error *err)
 {
     (void)value; /* a flag has none */
     (void)err;   /* and cannot be wrong */
@@ -25,7 +25,7 @@ static int parse_flag(const char *value, void *field, struct error *err)
     return 0;
 }
 
-static int parse_text(const char *value, void *field, struct error *err)
+int option_parse_text(const char *value, void *field, struct error *err)
 {
     if (*value == '\0') {
         return error_set(err, -EINVAL, "the value is empty");
@@ -52,7 +52,7 @@ int option_parse_list(const char *value, void *field, struct error *err)
 {
     struct string_list *list = field;
     const char *item = NULL;
-    int r = parse_text(value, &item, err);
+    int r = option_parse_text(value, &item, err);
     if (r < 0) {
         return r;
     }
@@ -317,7 +317,7 @@ static const struct option run_table[] = {
      .placeholder = "NAME",
      .section = "Files and environment",
      .help = "What the guest sees as its own name; by default the file name of the module.",
-     .parse = parse_text,
+     .parse = option_parse_text,
      .field = RUN_FIELD(argv0)},
     {.name = "tcplisten",
      .alias = "listen",
@@ -358,12 +358,12 @@ static const struct option run_table[] = {
     {.name = "net",
      .section = "Network",
      .help = "Grant the network as a whole: listening, connecting, looking up names and HTTP.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = RUN_FIELD(net)},
     {.name = "policy-dry-run",
      .section = "Network",
      .help = "Refuse nothing; print a line for each thing that would be refused.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = RUN_FIELD(policy_dry_run)},
     {.name = "host",
      .placeholder = "NAME=ADDRESS",
@@ -384,20 +384,20 @@ static const struct option run_table[] = {
      .section = "Network",
      .help = "Answer fd_prestat_get on a listener with BADF, as Wasmtime did. Programs then do "
              "not find their directories.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = RUN_FIELD(strict_prestat)},
     {.name = "ca-file",
      .placeholder = "FILE",
      .section = "HTTP client",
      .help = "Trust the certificates in FILE (PEM) and not the system's.",
-     .parse = parse_text,
+     .parse = option_parse_text,
      .field = RUN_FIELD(http.ca_file)},
     {.name = "http-proxy",
      .placeholder = "URL",
      .section = "HTTP client",
      .help = "Make requests through this proxy: http://proxy.example:3128, socks5h://... The "
              "environment's is never used.",
-     .parse = parse_text,
+     .parse = option_parse_text,
      .field = RUN_FIELD(http.proxy)},
     {.name = "http-timeout",
      .placeholder = "TIME",
@@ -455,12 +455,12 @@ static const struct option run_table[] = {
      .section = "Running",
      .help = "Call this exported function and not _start. The arguments behind the module are its "
              "parameters, and its results are printed.",
-     .parse = parse_text,
+     .parse = option_parse_text,
      .field = RUN_FIELD(invoke)},
     {.name = "stub-unknown",
      .section = "Running",
      .help = "Start a component that imports what hythe does not have; it traps when it calls it.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = RUN_FIELD(stub_unknown)},
     {.name = "workers",
      .placeholder = "N|auto",
@@ -479,12 +479,12 @@ static const struct option run_table[] = {
     {.name = "trace",
      .section = "Running",
      .help = "Print each host call with its arguments and its result on stderr.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = RUN_FIELD(trace)},
     {.name = "timing",
      .section = "Running",
      .help = "Print on stderr how long starting took, part by part, and running.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = RUN_FIELD(timing)},
     {.name = "timeout",
      .placeholder = "TIME",
@@ -515,12 +515,12 @@ static const struct option run_table[] = {
      .section = "Compiled modules",
      .help = "Keep compiled modules in DIR, which nobody else may be able to write. By default "
              "~/.cache/hythe/modules.",
-     .parse = parse_text,
+     .parse = option_parse_text,
      .field = RUN_FIELD(cache_dir)},
     {.name = "no-cache",
      .section = "Compiled modules",
      .help = "Neither read nor write compiled modules.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = RUN_FIELD(no_cache)},
 };
 
@@ -529,12 +529,12 @@ static const struct option check_table[] = {
      .section = "Options",
      .help = "Each MODULE is an image, an OCI layout or archive; also where its name does not show "
              "it.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = offsetof(struct check_options, image)},
     {.name = "json",
      .section = "Options",
      .help = "Write one JSON object per module, each on a line of its own.",
-     .parse = parse_flag,
+     .parse = option_parse_flag,
      .field = offsetof(struct check_options, json)},
 };
 
@@ -544,7 +544,7 @@ static const struct option compile_table[] = {
      .placeholder = "FILE",
      .section = "Options",
      .help = "Where to write the result; by default the module's path with .cwasm at its end.",
-     .parse = parse_text,
+     .parse = option_parse_text,
      .field = offsetof(struct compile_options, output)},
 };
 

@@ -125,7 +125,10 @@ int version_options_parse(int argc, char **argv, struct error *err);
 /* Take HOST[::GUEST][:ro] apart. 0, -ENOMEM, or -EINVAL when a name is missing. */
 int option_split_dir(const char *value, struct dir_option *ret_dir);
 
-/* Append the value of a repeatable option to a struct string_list. */
+/* How rows of any command read their values: a bool that becomes true; a const char * that is borrowed
+ * and may not be empty; a struct string_list to which each value is appended. */
+int option_parse_flag(const char *value, void *field, struct error *err);
+int option_parse_text(const char *value, void *field, struct error *err);
 int option_parse_list(const char *value, void *field, struct error *err);
 
 /* All commands, in the order in which help lists them. */
