@@ -45,3 +45,13 @@ if(HYTHE_COVERAGE)
     add_compile_options(--coverage -fprofile-update=atomic)
     add_link_options(--coverage)
 endif()
+
+# A line " * Wraps: malloc calloc" in a program's source has the linker send these calls to its
+# __wrap_malloc and __wrap_calloc.
+function(wrap_symbols target source)
+    file(STRINGS ${source} wraps REGEX "^ \\* Wraps: " LIMIT_COUNT 1)
+    string(REGEX REPLACE "^ \\* Wraps: " "" wraps "${wraps}")
+    string(REGEX MATCHALL "[a-z_0-9]+" wraps "${wraps}")
+    list(TRANSFORM wraps PREPEND -Wl,--wrap=)
+    target_link_options(${target} PRIVATE ${wraps})
+endfunction()

@@ -8,11 +8,15 @@ install(CODE "
     set(shim \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/hythe/shim\")
     file(MAKE_DIRECTORY \"\${shim}\")
     file(CREATE_LINK ../../../${CMAKE_INSTALL_BINDIR}/hythe-runc \"\${shim}/runc\" SYMBOLIC)")
-# What scripts/portable has made, if it has.
-install(
-    DIRECTORY ${CMAKE_SOURCE_DIR}/build/portable/hythe/
-    DESTINATION lib/hythe/portable
-    USE_SOURCE_PERMISSIONS OPTIONAL)
+# What scripts/portable has made, if it has. Containers that run keep what is there already.
+install(CODE "
+    set(portable \"${CMAKE_SOURCE_DIR}/build/portable/hythe\")
+    if(EXISTS \"\${portable}\")
+        execute_process(
+            COMMAND \"${CMAKE_SOURCE_DIR}/scripts/portable\" --copy \"\${portable}\"
+                \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/hythe/portable\"
+            COMMAND_ERROR_IS_FATAL ANY)
+    endif()")
 install(FILES ${engine_dir}/libhythe_engine.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 

@@ -1,5 +1,6 @@
 /* config.json of containers: whatever it says, what comes out of a text that can be read is JSON
- * again, is the same but for the arguments and the mounts, and is understood as it was meant. */
+ * again, is the same but for the arguments, the mounts and what would force crun's own engine upon it,
+ * and is understood as it was meant. */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -44,6 +45,21 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
+/* Where the last of the places ends that are changed, or may be. */
+static const uint8_t *changed_until(const struct spec *spec)
+{
+    struct span annotations = {0};
+    (void)json_text_member(spec->text, "annotations", &annotations); /* there may be none */
+    const struct span places[] = {spec->args_text, spec->mounts_text, annotations};
+    const uint8_t *end = spec->args_text.data;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (places[i].len > 0 && places[i].data + places[i].len > end) {
+            end = places[i].data + places[i].len;
+        }
+    }
+    return end;
+}
+
 static void check_text(const struct spec *spec, const struct plan *plan, struct span text)
 {
     struct spec again;
@@ -68,11 +84,12 @@ static void check_text(const struct spec *spec, const struct plan *plan, struct 
     }
     must(after == before + (plan->needs_certificates ? 2 : 1));
     must(strcmp(bind.source, "/host") == 0 && strcmp(bind.destination, plan->place) == 0);
-    /* What is behind the two places has stayed, however long they have become. */
-    struct span tail = spec->mounts_text.len > 0 && spec->mounts_text.data > spec->args_text.data
-                           ? spec->mounts_text
-                           : spec->args_text;
-    const uint8_t *from = tail.data + tail.len;
+    must(spec_annotation(spec, "run.oci.handler") == NULL ||
+         strncmp(spec_annotation(&again, "run.oci.handler"),
+                 spec_annotation(spec, "run.oci.handler"),
+                 strlen(spec_annotation(spec, "run.oci.handler"))) == 0);
+    /* What is behind all places has stayed, however long they have become. */
+    const uint8_t *from = changed_until(spec);
     size_t len = (size_t)(spec->text.data + spec->text.len - from);
     must(text.len >= len && memcmp(text.data + text.len - len, from, len) == 0);
     spec_done(&again);

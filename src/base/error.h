@@ -14,6 +14,14 @@ struct error {
     char text[ERROR_TEXT_MAX];
 };
 
+/* Empty it. Its room for text is large, so where that is done for each request the rest is left alone. */
+static inline void error_init(struct error *err)
+{
+    err->code = 0;
+    err->exit = 0;
+    err->text[0] = '\0';
+}
+
 /* Set the text and return `code`, which must be negative. `err` may be NULL. */
 int error_set(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -29,10 +29,6 @@ int cli_command_help(const char *name);
 /* Write what is buffered for stdout; the exit code: a reader that has gone is a failure. */
 int cli_flush(void);
 
-/* Allow as many descriptors as the hard limit does: guests and peers may need more than a shell's
- * soft limit lets a program open. */
-void cli_raise_file_limit(void);
-
 /* Tell the operator what is wrong with the command line; the exit code. */
 int cli_fail_usage(const struct error *err);
 

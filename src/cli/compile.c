@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "config/options.h"
 #include "hythe.h"
 
@@ -14,10 +15,10 @@
 static char *default_output(const char *module)
 {
     size_t len = strlen(module);
-    if (len > 5 && strcmp(module + len - 5, ".wasm") == 0) {
-        len -= 5;
-    } else if (len > 4 && strcmp(module + len - 4, ".wat") == 0) {
-        len -= 4;
+    if (text_has_ending(module, ".wasm")) {
+        len -= sizeof ".wasm" - 1;
+    } else if (text_has_ending(module, ".wat")) {
+        len -= sizeof ".wat" - 1;
     }
     char *output = NULL;
     if (asprintf(&output, "%.*s.cwasm", (int)len, module) < 0) {

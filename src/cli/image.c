@@ -1,12 +1,10 @@
 /* hythe image build|inspect: images for container engines, made and looked at without one. */
 #include "cli/commands.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/num.h"
 #include "cli/module.h"
 #include "config/image_options.h"
 #include "hythe.h"
@@ -17,29 +15,6 @@ enum { EXIT_CODE_CANNOT_RUN = 126 };
 
 /* -- build ------------------------------------------------------------------------------------ */
 
-static struct build_list borrow(const struct string_list *list)
-{
-    return (struct build_list){list->items, list->count};
-}
-
-/* Take the time of all things from SOURCE_DATE_EPOCH, as tools do that build reproducibly. */
-static int read_epoch(struct build_options *build, struct error *err)
-{
-    const char *text = getenv("SOURCE_DATE_EPOCH");
-    if (text == NULL || *text == '\0') {
-        return 0;
-    }
-    if (num_parse_u64(text, UINT64_C(253402300799), &build->epoch_s) < 0) { /* the year 9999 */
-        (void)error_set(err, -EINVAL,
-                        "SOURCE_DATE_EPOCH is '%s'; it has to be seconds since 1970, or unset",
-                        text);
-        (void)error_set_exit(err, EXIT_CODE_USAGE);
-        return -EINVAL;
-    }
-    build->has_epoch = true;
-    return 0;
-}
-
 static int fail(const struct error *err)
 {
     log_line("%s", err->text);
@@ -48,28 +23,9 @@ static int fail(const struct error *err)
 
 static int build(const struct image_options *options)
 {
-    struct build_options build = {
-        .input = options->operand,
-        .name = options->tag,
-        .output = options->output,
-        .user = options->user,
-        .platforms = borrow(&options->index),
-        .entrypoint = borrow(&options->entrypoint),
-        .cmd = borrow(&options->cmd),
-        .env = borrow(&options->env),
-        .ports = borrow(&options->ports),
-        .annotations = borrow(&options->annotations),
-        .labels = borrow(&options->labels),
-        .is_for_docker = options->docker_archive,
-        .is_forced = options->force,
-    };
     struct build_result result;
     struct error err = {0};
-    int r = read_epoch(&build, &err);
-    if (r == 0) {
-        r = build_image(&build, &result, &err);
-    }
-    if (r < 0) {
+    if (build_image(options, &result, &err) < 0) {
         return fail(&err);
     }
     (void)printf("%s\n%s, %llu bytes, in %s\n", result.name, result.digest,

@@ -3,6 +3,7 @@
  * hythe writes of itself to stderr only, each line prefixed "hythe: "; stdout is the guest's,
  * except for what help, version and check were asked to print. */
 #include "cli/commands.h"
+#include "cli/module.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,25 +53,11 @@ int cli_fail(const char *option, hythe_error *error)
     return exit_code;
 }
 
-/* Tell whether a word that is no command looks like a module that somebody wants to run. */
-static bool is_module_name(const char *word)
-{
-    static const char *const endings[] = {".wasm", ".wat", ".cwasm"};
-    size_t len = strlen(word);
-    for (size_t i = 0; i < ARRAY_COUNT(endings); i++) {
-        size_t ending_len = strlen(endings[i]);
-        if (len > ending_len && strcmp(word + len - ending_len, endings[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int fail_unknown(const char *word)
 {
     const char *what = word[0] == '-' ? "option" : "command";
     const char *nearest = options_nearest_command(word + strspn(word, "-"));
-    if (is_module_name(word)) {
+    if (cli_module_is_name(word)) { /* somebody wants to run it */
         log_line("'%s' is no command; to run a module: hythe run %s", word, word);
     } else if (nearest != NULL) {
         log_line("unknown %s '%s'; did you mean 'hythe %s'?", what, word, nearest);

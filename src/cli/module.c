@@ -11,6 +11,13 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
+
+bool cli_module_is_name(const char *name)
+{
+    return text_has_ending(name, ".wasm") || text_has_ending(name, ".wat") ||
+           text_has_ending(name, ".cwasm");
+}
 
 int cli_module_open(const char *name, bool is_image, struct cli_module *ret_module)
 {

@@ -13,6 +13,9 @@ struct cli_module {
     struct program *program; /* owned: of an image, else NULL */
 };
 
+/* Tell by its ending alone that a name is a module's. */
+bool cli_module_is_name(const char *name);
+
 /* Find out what `name` means; with `is_image` it has to be an image. 0; or, when the module cannot be
  * had, the exit code, and the operator has been told. */
 int cli_module_open(const char *name, bool is_image, struct cli_module *ret_module);

@@ -299,7 +299,9 @@ static int run_module(const struct run_options *options)
     return exit_code;
 }
 
-void cli_raise_file_limit(void)
+/* Allow as many descriptors as the hard limit does: guests and peers may need more than a shell's
+ * soft limit lets a program open. */
+static void raise_file_limit(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
@@ -319,7 +321,7 @@ int cli_run(int argc, char **argv)
     } else if (r == COMMAND_LINE_HELP) {
         exit_code = cli_command_help("run");
     } else {
-        cli_raise_file_limit();
+        raise_file_limit();
         exit_code = run_module(&options);
     }
     run_options_done(&options);

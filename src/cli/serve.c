@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/container.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "config/serve_options.h"
 #include "hythe.h"
 
@@ -24,25 +24,15 @@ struct setup {
     const char *option;                  /* and in which option */
 };
 
-static bool has_ending(const char *name, const char *ending)
-{
-    size_t len = strlen(name);
-    size_t ending_len = strlen(ending);
-    return len > ending_len && strcmp(name + len - ending_len, ending) == 0;
-}
-
 /* Tell a module by its name's ending, or else by how it begins: both binary forms with a byte that
  * no text has, the text form with a parenthesis. What cannot be read is said later. */
 static bool is_module(const char *path)
 {
-    static const char *const endings[] = {".wasm", ".wat", ".cwasm"};
     char bytes[256];
-    for (size_t i = 0; i < ARRAY_COUNT(endings); i++) {
-        if (has_ending(path, endings[i])) {
-            return true;
-        }
+    if (cli_module_is_name(path)) {
+        return true;
     }
-    if (has_ending(path, ".toml")) {
+    if (text_has_ending(path, ".toml")) {
         return false;
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -169,7 +159,6 @@ int cli_serve(int argc, char **argv)
     } else if (r == COMMAND_LINE_HELP) {
         exit_code = cli_command_help("serve");
     } else {
-        cli_raise_file_limit();
         exit_code = serve(&options);
     }
     serve_options_done(&options);

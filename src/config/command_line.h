@@ -22,7 +22,8 @@ struct option {
     const char *section; /* heading in help; rows of a section stand together */
     const char *help;    /* one or more sentences */
     option_parse_fn *parse;
-    size_t field; /* offset in the command's struct */
+    const char *key; /* what it sets of a file; "": its value says that; NULL: nothing */
+    size_t field;    /* offset in the command's struct */
 };
 
 struct command {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "base/num.h"
 
 #define FIELD(member) offsetof(struct image_options, member)
 
@@ -107,7 +108,25 @@ static int refuse(struct error *err, const char *text)
     return -EINVAL;
 }
 
-static int check_build(const struct image_options *options, struct error *err)
+/* Take the time of all things from SOURCE_DATE_EPOCH, as tools do that build reproducibly. */
+static int read_epoch(struct image_options *options, struct error *err)
+{
+    const char *text = getenv("SOURCE_DATE_EPOCH");
+    if (text == NULL || *text == '\0') {
+        return 0;
+    }
+    if (num_parse_u64(text, UINT64_C(253402300799), &options->epoch_s) < 0) { /* the year 9999 */
+        (void)error_set(err, -EINVAL,
+                        "SOURCE_DATE_EPOCH is '%s'; it has to be seconds since 1970, or unset",
+                        text);
+        (void)error_set_exit(err, 2);
+        return -EINVAL;
+    }
+    options->has_epoch = true;
+    return 0;
+}
+
+static int check_build(struct image_options *options, struct error *err)
 {
     if (options->tag == NULL) {
         return refuse(err, "the image needs a name: -t NAME:TAG");
@@ -115,7 +134,10 @@ static int check_build(const struct image_options *options, struct error *err)
     if (options->output == NULL) {
         return refuse(err, "say where to write the image: -o FILE.tar, or -o DIR for a layout");
     }
-    return options->json ? refuse(err, "--json belongs to 'hythe image inspect'") : 0;
+    if (options->json) {
+        return refuse(err, "--json belongs to 'hythe image inspect'");
+    }
+    return read_epoch(options, err);
 }
 
 static int check_inspect(const struct image_options *options, struct error *err)

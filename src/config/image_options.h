@@ -26,6 +26,8 @@ struct image_options {
     bool docker_archive;
     bool force;
     bool json;
+    uint64_t epoch_s; /* SOURCE_DATE_EPOCH: the time of all that is built; 0 when it is not set */
+    bool has_epoch;
 };
 
 /* As run_options_parse. */

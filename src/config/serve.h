@@ -56,7 +56,9 @@ struct serve_limits {      /* 0: none, where a comment does not say otherwise */
     uint32_t connections_per_address;
     uint32_t requests; /* in flight in a worker; never 0: it sizes the pool */
     uint32_t requests_per_connection;
-    uint32_t http2_streams; /* at a time on one connection; never 0 */
+    uint32_t http2_streams;  /* at a time on one connection; never 0 */
+    uint64_t module_bytes;   /* of a module's file */
+    uint64_t compile_cpu_ns; /* of compiling all modules */
 };
 
 enum serve_log_format { SERVE_LOG_COMBINED, SERVE_LOG_JSON };

@@ -278,6 +278,10 @@ static const struct serve_key limit_keys[] = {
      .field = LIMIT(requests_per_connection), NUMBERS(0, UINT32_MAX)},
     {NAME("limits", "http2_streams"), .read = serve_read_u32, .field = LIMIT(http2_streams),
      NUMBERS(1, 65536)},
+    {NAME("limits", "module"), .read = serve_read_size, .field = LIMIT(module_bytes),
+     NUMBERS(0, INT64_MAX)},
+    {NAME("limits", "compile_cpu"), .read = serve_read_time, .field = LIMIT(compile_cpu_ns),
+     NUMBERS(0, TIME_MAX)},
 };
 
 static const struct serve_key log_keys[] = {

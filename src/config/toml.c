@@ -127,12 +127,12 @@ void toml_free(struct toml_value *value)
 
 const struct toml_value *toml_get(const struct toml_value *table, const char *key)
 {
-    for (const struct toml_value *value = table->first; value != NULL; value = value->next) {
-        if (strcmp(value->key, key) == 0) {
-            return value;
-        }
+    const struct toml_value *value =
+        table != NULL && table->type == TOML_TABLE ? table->first : NULL;
+    while (value != NULL && strcmp(value->key, key) != 0) {
+        value = value->next;
     }
-    return NULL;
+    return value;
 }
 
 const char *toml_type_name(enum toml_type type)

@@ -48,7 +48,7 @@ struct toml_value *toml_new_text(enum toml_type type, const char *text);
 
 void toml_free(struct toml_value *value);
 
-/* The value of that key in a table, or NULL. */
+/* The value of that key in a table; NULL when it has none, or is none. */
 const struct toml_value *toml_get(const struct toml_value *table, const char *key);
 
 /* What a value is, with its article: "a string". */

@@ -105,48 +105,62 @@ static int open_dir(const char *dir)
 
 /* A sound entry under another module's name must not hold, so the name is sealed with it. A file
  * of hythe compile is sealed without one: "". */
-static void make_seal(struct span compiled, const char *name, uint8_t ret_seal[HASH_LEN])
+static void make_seal(const uint8_t compiled[HASH_LEN], const char *name,
+                      uint8_t ret_seal[HASH_LEN])
 {
     uint8_t sealed[HASH_LEN + NAME_MAX_LEN];
     size_t name_len = strnlen(name, NAME_MAX_LEN);
-    hythe_blake3(compiled.data, compiled.len, sealed);
+    memcpy(sealed, compiled, HASH_LEN);
     memcpy(sealed + HASH_LEN, name, name_len);
     hythe_blake3(sealed, HASH_LEN + name_len, ret_seal);
 }
 
-static bool trailer_holds(const uint8_t *data, size_t len, const char *name)
+static bool trailer_holds(const struct trailer *trailer, const uint8_t compiled[HASH_LEN],
+                          const char *name)
 {
-    struct trailer trailer;
     uint8_t seal[HASH_LEN];
-    if (len <= sizeof trailer) {
-        return false;
-    }
-    memcpy(&trailer, data + len - sizeof trailer, sizeof trailer);
-    if (memcmp(trailer.mark, trailer_mark, sizeof trailer.mark) != 0) {
-        return false;
-    }
-    make_seal((struct span){data, len - sizeof trailer}, name, seal);
-    return memcmp(seal, trailer.seal, sizeof seal) == 0;
+    make_seal(compiled, name, seal);
+    return memcmp(trailer->mark, trailer_mark, sizeof trailer->mark) == 0 &&
+           memcmp(trailer->seal, seal, sizeof seal) == 0;
 }
 
-/* Check the file's trailer. 0, -EBADMSG when it does not hold, or another negative errno. */
-static int verify(int fd, const char *name)
+/* Hash an entry but for its trailer, through memory: only this user or root can cut it short. */
+static int hash_entry(int fd, size_t len, uint8_t ret_hash[HASH_LEN])
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0) {
-        return -errno;
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size <= 0) {
-        return -EBADMSG;
-    }
-    size_t len = (size_t)st.st_size;
     void *data = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
     if (data == MAP_FAILED) {
         return -errno;
     }
-    bool holds = trailer_holds(data, len, name);
+    hythe_blake3(data, len, ret_hash);
     (void)munmap(data, len); /* cannot fail for what mmap gave */
-    return holds ? 0 : -EBADMSG;
+    return 0;
+}
+
+/* Check the file's trailer. 0, -EBADMSG when it does not hold, or another negative errno. */
+static int verify(struct seen *seen, int fd, const char *name)
+{
+    struct seen_file file;
+    struct trailer trailer;
+    int r = seen_describe(fd, &file);
+    if (r < 0) {
+        return r;
+    }
+    if (!file.is_regular || file.size <= sizeof trailer) {
+        return -EBADMSG;
+    }
+    file.hashed = file.size - sizeof trailer;
+    if (!seen_find(seen, &file)) {
+        r = hash_entry(fd, file.hashed, file.hash);
+        if (r < 0) {
+            return r;
+        }
+        seen_add(seen, &file);
+    }
+    ssize_t got = pread(fd, &trailer, sizeof trailer, (off_t)file.hashed);
+    if (got != (ssize_t)sizeof trailer) {
+        return got < 0 ? -errno : -EBADMSG;
+    }
+    return trailer_holds(&trailer, file.hash, name) ? 0 : -EBADMSG;
 }
 
 static int map_fd(struct engine *engine, int fd, struct module **ret_module, struct error *err)
@@ -164,7 +178,7 @@ static bool try_entry(struct engine *engine, int dir_fd, const char *name,
     if (fd < 0) {
         return false;
     }
-    bool ok = is_mine_alone(fd, false) && verify(fd, name) == 0 &&
+    bool ok = is_mine_alone(fd, false) && verify(engine->seen, fd, name) == 0 &&
               map_fd(engine, fd, ret_module, NULL) == 0;
     (void)close(fd); /* opened for reading */
     if (!ok) {
@@ -193,7 +207,9 @@ static int write_all(int fd, const void *data, size_t len)
 static int write_entry(int fd, struct span compiled, const char *seal_name)
 {
     struct trailer trailer;
-    make_seal(compiled, seal_name, trailer.seal);
+    uint8_t hash[HASH_LEN];
+    hythe_blake3(compiled.data, compiled.len, hash);
+    make_seal(hash, seal_name, trailer.seal);
     memcpy(trailer.mark, trailer_mark, sizeof trailer.mark);
     int r = write_all(fd, compiled.data, compiled.len);
     if (r == 0) {
@@ -244,16 +260,21 @@ static int serialize_and_store(const struct module *module, int dir_fd, const ch
 }
 
 /* The entry's name is that of the bytes that are compiled, whatever stood in the file before. */
-static int compile_bytes(const struct cache_request *request, struct span bytes, int dir_fd,
-                         struct module **ret_module, enum cache_result *ret_result,
-                         struct error *err)
+static int compile_and_store(const struct cache_request *request, int dir_fd,
+                             struct module **ret_module, enum cache_result *ret_result,
+                             struct error *err)
 {
     char name[NAME_MAX_LEN];
     uint8_t hash[HASH_LEN];
+    struct span bytes;
+    int r = request->read(request->context, &bytes, err);
+    if (r < 0) {
+        return r;
+    }
     if (request->on_compile != NULL) {
         request->on_compile(request->context);
     }
-    int r = module_compile(request->engine, bytes, ret_module, err);
+    r = module_compile(request->engine, bytes, ret_module, err);
     if (r < 0 || dir_fd < 0) {
         return r;
     }
@@ -265,33 +286,28 @@ static int compile_bytes(const struct cache_request *request, struct span bytes,
     return 0;
 }
 
-static int compile_and_store(const struct cache_request *request, int dir_fd,
-                             struct module **ret_module, enum cache_result *ret_result,
-                             struct error *err)
+int cache_hash_file(const struct engine *engine, int fd, uint8_t ret_hash[CACHE_HASH_LEN])
 {
-    struct span bytes = request->bytes;
-    int r = request->read != NULL ? request->read(request->context, &bytes, err) : 0;
-    return r < 0 ? r : compile_bytes(request, bytes, dir_fd, ret_module, ret_result, err);
-}
-
-int cache_hash_file(int fd, uint8_t ret_hash[CACHE_HASH_LEN])
-{
-    if (lseek(fd, 0, SEEK_SET) < 0) {
-        return -errno;
+    struct seen_file file;
+    int r = seen_describe(fd, &file);
+    if (r < 0) {
+        return r;
     }
-    int64_t r = hythe_blake3_file(fd, ret_hash);
-    return r < 0 ? (int)r : 0;
+    if (!seen_find(engine->seen, &file)) {
+        int64_t len = lseek(fd, 0, SEEK_SET) < 0 ? -errno : hythe_blake3_file(fd, file.hash);
+        if (len < 0) {
+            return (int)len;
+        }
+        seen_add(engine->seen, &file);
+    }
+    memcpy(ret_hash, file.hash, CACHE_HASH_LEN);
+    return 0;
 }
 
 static bool find_entry(const struct cache_request *request, int dir_fd, struct module **ret_module)
 {
     char name[NAME_MAX_LEN];
-    uint8_t hash[HASH_LEN];
-    memcpy(hash, request->hash, sizeof hash);
-    if (request->read == NULL) {
-        hythe_blake3(request->bytes.data, request->bytes.len, hash);
-    }
-    entry_name(request->engine, hash, name);
+    entry_name(request->engine, request->hash, name);
     return try_entry(request->engine, dir_fd, name, ret_module);
 }
 
@@ -333,7 +349,7 @@ int cache_map_file(struct engine *engine, const char *path, struct module **ret_
                       "%s is compiled code that others could have written: it must belong to you "
                       "or root and be writable by nobody else (chmod go-w)",
                       path);
-    } else if (verify(fd, "") < 0) {
+    } else if (verify(engine->seen, fd, "") < 0) {
         r = error_set(err, -EBADMSG,
                       "%s is no compiled module of hythe's, or is damaged: compile it again with "
                       "hythe compile",

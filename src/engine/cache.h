@@ -25,9 +25,8 @@ enum { CACHE_HASH_LEN = 32 };
 
 struct cache_request {
     struct engine *engine;
-    struct span bytes; /* of the module; none when `read` is there */
     /* The module's hash, and how to read it when there is no entry of that hash: bytes that stay until
-     * cache_load returns; 0 or a negative errno with the reason in `err`. NULL: `bytes` has it. */
+     * cache_load returns; 0 or a negative errno with the reason in `err`. */
     uint8_t hash[CACHE_HASH_LEN];
     int (*read)(void *context, struct span *ret_bytes, struct error *err);
     const char *dir; /* NULL: no cache; made when missing, readable by its owner only */
@@ -36,7 +35,7 @@ struct cache_request {
 };
 
 /* Hash the module in an open file, from its beginning. 0 or a negative errno. */
-int cache_hash_file(int fd, uint8_t ret_hash[CACHE_HASH_LEN]);
+int cache_hash_file(const struct engine *engine, int fd, uint8_t ret_hash[CACHE_HASH_LEN]);
 
 /* Load a module through the cache. 0, or a negative errno with the reason in `err`: a cache that
  * cannot be used is no error. `ret_result` may be NULL. */

@@ -119,6 +119,7 @@ int engine_new(const struct engine_options *options, struct engine **ret_engine,
                           options->pool_instances);
     }
     engine->has_threads = options->serial;
+    engine->seen = options->seen;
     engine->has_pool = options->pool_instances > 0;
     *ret_engine = engine;
     return 0;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 struct engine;
+struct seen;
 
 struct engine_options {
     uint32_t pool_instances; /* guests that may live at once in the pool; 0: no pool, each guest
@@ -17,6 +18,8 @@ struct engine_options {
                               * cleared rather than given back to the system; 0: 1 MiB */
     bool fuel;          /* count instructions, so that a guest can be given fuel */
     bool serial;        /* compile on this thread only: before a fork */
+    struct seen *seen;  /* files that need not be read again, and whose list grows; borrowed as long
+                         * as the engine lives; NULL: none. See engine/seen.h */
 };
 
 /* The part of an instance's life that a tick may end: see instance.h. */

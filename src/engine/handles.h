@@ -8,9 +8,11 @@
 #include "engine/engine.h"
 #include "engine/module.h"
 #include "engine/rust/hythe_engine.h"
+#include "engine/seen.h"
 
 struct engine {
     wasm_engine_t *wasm; /* owned */
+    struct seen *seen;   /* borrowed; NULL: none */
     bool has_pool;
     bool has_threads; /* those of the compiler run, or are not wanted */
 };

@@ -77,6 +77,12 @@ struct http_client *guest_http(struct guest *guest)
     return guest->http;
 }
 
+int guest_may_open(const struct guest *guest)
+{
+    uint64_t held = (uint64_t)guest->fds.count + guest->open_files;
+    return held < guest->fds.max ? 0 : -EMFILE;
+}
+
 int guest_names(struct guest *guest, struct names **ret_names)
 {
     if (guest->names == NULL) {

@@ -60,8 +60,9 @@ struct guest {
     struct fd_table fds;
     struct resource_table resources; /* of a component */
     uint32_t open_files;             /* of a component, outside fds; fds.max holds for both */
-    struct buffer scratch;           /* what the results of its last call point at, likewise */
-    uint64_t http_bytes; /* of fields and unsent bodies that the host keeps for it, likewise */
+    uint32_t lookups;      /* of a component: names that it has asked for and not dropped */
+    struct buffer scratch; /* what the results of its last call point at, likewise */
+    uint64_t http_bytes;   /* of fields and unsent bodies that the host keeps for it, likewise */
     struct policy policy;
 
     /* Arguments and environment as the guest sees them: NUL-terminated strings in a row. */
@@ -141,6 +142,9 @@ void guest_share_names(struct guest *guest, struct names *names);
 /* The guest's way out over HTTP, made when first asked for; NULL when it has none, or none can be made,
  * which the operator is told. */
 struct http_client *guest_http(struct guest *guest);
+
+/* May it have one more descriptor outside its table? 0 or -EMFILE; then descriptor_count. */
+int guest_may_open(const struct guest *guest);
 
 /* The guest's resolver, made when first asked for. 0 or a negative errno. */
 int guest_names(struct guest *guest, struct names **ret_names);

@@ -221,6 +221,11 @@ bool policy_knows_unix(const struct policy *policy)
            has_unix(&policy->connect);
 }
 
+bool policy_grants_http(const struct policy *policy)
+{
+    return policy->allow_all || policy->is_dry_run || policy->http.count > 0;
+}
+
 int policy_note_resolved(struct policy *policy, const char *name, const struct net_address *address)
 {
     if (!is_known_family(address) || address->u.any.sa_family == AF_UNIX) {

@@ -60,6 +60,9 @@ bool policy_may_listen(struct policy *policy, const struct net_address *address)
 bool policy_may_connect(struct policy *policy, const struct net_address *address);
 bool policy_may_resolve(const struct policy *policy, const char *name);
 
+/* Could any HTTP request be made? */
+bool policy_grants_http(const struct policy *policy);
+
 /* May this HTTP request be made? A name is judged by itself, a numeric address like one that is
  * dialled. */
 bool policy_may_request(struct policy *policy, const struct policy_request *request);

@@ -30,8 +30,8 @@ const struct guest_addresses *guest_resolution_answer(const struct guest_resolut
 /* Forget it, answered or not; before the guest's end. NULL is fine. */
 void guest_resolution_free(struct guest_resolution *resolution);
 
-/* Begin to look up as the call that the guest waits in; the arguments are those of names_question. The guest is woken when the answer
- * is there; the caller parks it. 0, -EACCES when the policy refuses, or another negative errno. */
+/* Begin to look up as the call that the guest waits in, as guest_resolution_new otherwise; the caller
+ * parks the guest. */
 int guest_resolve_begin(struct guest *guest, const char *node, const char *service,
                         const struct addrinfo *hints);
 

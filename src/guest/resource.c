@@ -100,6 +100,11 @@ int resource_add(struct resource *resource, uint32_t *ret_rep)
     return 0;
 }
 
+bool resource_has_room(const struct guest *guest, uint32_t count)
+{
+    return guest->resources.max - guest->resources.count >= count;
+}
+
 static struct resource *find(const struct guest *guest, uint32_t rep)
 {
     const struct resource_table *table = &guest->resources;

@@ -55,6 +55,9 @@ void resource_init(struct resource *resource, struct guest *guest,
  * to be given to the guest. 0, -EMFILE past the maximum, or -ENOMEM. */
 int resource_add(struct resource *resource, uint32_t *ret_rep);
 
+/* Has the guest's table room for so many more? */
+bool resource_has_room(const struct guest *guest, uint32_t count);
+
 /* Borrow what a rep stands for. The engine has checked that the guest holds a handle of that type, so
  * it is there; NULL only if that were ever wrong. */
 struct resource *resource_get(const struct guest *guest, uint32_t rep,

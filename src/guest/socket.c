@@ -345,6 +345,7 @@ int guest_socket_accept(struct guest_socket *s, struct guest_socket **ret_socket
     struct sockaddr_storage peer;
     socklen_t peer_len = 0;
     s->base.read_news = true; /* the guest looks after it: poll may speak of it again */
+    s->is_seen = false;
     int fd = accept_fd(s, &peer, &peer_len);
     if (fd < 0) {
         if (fd == -EAGAIN) {
@@ -526,11 +527,14 @@ bool guest_socket_is_readable(struct guest_socket *s)
     }
     bool is_news = s->base.read_news && s->state != SOCKET_LISTENING; /* accept says it is, too */
     struct pollfd asked = {.fd = s->base.fd, .events = POLLIN};
-    if (is_news || s->pending_error < 0 || poll(&asked, 1, 0 /* timeout */) != 0) {
+    if (is_news || s->is_seen || s->pending_error < 0) {
         return true;
     }
-    descriptor_not_ready(&s->base, LOOP_READ);
-    return false;
+    s->is_seen = poll(&asked, 1, 0 /* timeout */) != 0; /* once: thousands of pollables may ask */
+    if (!s->is_seen) {
+        descriptor_not_ready(&s->base, LOOP_READ);
+    }
+    return s->is_seen;
 }
 
 static int64_t receive(struct guest_socket *s, struct msghdr *message, int flags,
@@ -538,6 +542,7 @@ static int64_t receive(struct guest_socket *s, struct msghdr *message, int flags
 {
     guest_flush(s->base.guest);
     s->base.read_news = false;
+    s->is_seen = false;
     if (s->pending_error < 0) {
         return guest_socket_take_error(s);
     }

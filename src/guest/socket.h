@@ -39,6 +39,7 @@ struct guest_socket {
     int type;           /* SOCK_STREAM or SOCK_DGRAM */
     int pending_error;  /* negative errno for the next call, or 0 */
     bool is_bound;      /* an explicit bind has succeeded */
+    bool is_seen;       /* the kernel has said that it is readable, and nothing was taken since */
     bool is_draining;   /* the kernel has refused held bytes: they wait for room */
     bool is_shut_write; /* the guest has ended its sending side */
     bool has_reuse_address;

@@ -22,7 +22,6 @@
 #include <string.h>
 
 #include "base/container.h"
-#include "guest/fd_table.h"
 #include "guest/guest.h"
 #include "guest/stream.h"
 #include "handlers/cgi_env.h"
@@ -31,15 +30,13 @@
 #include "handlers/internal.h"
 #include "host/task.h"
 
-enum { STDIO_COUNT = 3 };
-
 struct cgi_request {
     struct cgi_request *next; /* among the spare ones */
     struct site_route *route;
-    struct http_transaction *transaction;    /* borrowed until it is over */
-    struct notes *notes;                     /* the transaction's */
-    struct host_task *task;                  /* owned */
-    struct guest_stream *stdio[STDIO_COUNT]; /* until detached */
+    struct http_transaction *transaction;     /* borrowed until it is over */
+    struct notes *notes;                      /* the transaction's */
+    struct host_task *task;                   /* owned */
+    struct guest_stream *stdio[GUESTS_STDIO]; /* until dropped */
     struct cgi_head head;
     bool has_head;    /* the response has begun */
     bool is_dropping; /* past its Content-Length: that has been said */
@@ -101,12 +98,12 @@ static void release(struct cgi_request *request)
     struct site *site = request->route->site;
     cgi_log_end(&request->log);
     loop_deferred_cancel(&request->turn);
+    if (request->task != NULL) {
+        host_task_usage(request->task, &request->notes->cpu_ns, &request->notes->memory);
+    }
     host_task_free(request->task);
     request->task = NULL;
-    for (int i = 0; i < STDIO_COUNT; i++) {
-        guest_stream_detach(request->stdio[i]);
-        request->stdio[i] = NULL;
-    }
+    guests_drop_stdio(request->stdio);
     guests_end(request->route);
     cgi_head_reset(&request->head);
     if (site->spare_request_count == SPARES_MAX) {
@@ -130,29 +127,11 @@ void cgi_free_spares(struct site *site)
 
 /* -- beginning -------------------------------------------------------------------------------- */
 
-static int give_stdio(struct cgi_request *request, struct guest *guest)
-{
-    static const struct guest_stream_ops ops[STDIO_COUNT] = {
-        {.read = stdin_read}, {.write = stdout_write}, {.write = stderr_write}};
-    for (int i = 0; i < STDIO_COUNT; i++) {
-        uint32_t fd = 0;
-        int r = guest_stream_new(guest, &ops[i], request, &request->stdio[i]);
-        if (r < 0) {
-            return r;
-        }
-        struct descriptor *d = guest_stream_descriptor(request->stdio[i]);
-        r = fd_table_insert(&guest->fds, d, (uint32_t)i, &fd);
-        if (r < 0) {
-            descriptor_unref(d);
-            return r;
-        }
-    }
-    return 0;
-}
-
 /* Make the guest. 0 or a negative errno; `err` says more where there is more to say. */
 static int prepare(struct cgi_request *request, const struct site_request *asked, struct error *err)
 {
+    static const struct guest_stream_ops ops[GUESTS_STDIO] = {
+        {.read = stdin_read}, {.write = stdout_write}, {.write = stderr_write}};
     const struct site_route *route = request->route;
     const struct host_task_options options = {
         .loop = route->site->options.loop,
@@ -169,7 +148,7 @@ static int prepare(struct cgi_request *request, const struct site_request *asked
         return r;
     }
     struct guest *guest = host_task_guest(request->task);
-    r = give_stdio(request, guest);
+    r = guests_give_stdio(guest, ops, request, request->stdio);
     if (r == 0) {
         r = cgi_env_fill(asked, guest);
     }
@@ -182,10 +161,11 @@ static int prepare(struct cgi_request *request, const struct site_request *asked
 void cgi_handle(const struct site_request *asked)
 {
     static const struct http_transaction_callbacks callbacks = {on_readable, on_writable, on_abort};
-    struct error err = {0};
+    struct error err;
     if (guests_refuse(asked)) {
         return;
     }
+    error_init(&err);
     struct cgi_request *request = take_request(asked->route->site);
     if (request == NULL) {
         guests_answer_unstarted(asked, -ENOMEM, &err);
@@ -368,14 +348,7 @@ static int64_t stdout_write(void *context, const struct iovec *pieces, int count
 static int64_t stderr_write(void *context, const struct iovec *pieces, int count)
 {
     struct cgi_request *request = context;
-    int64_t total = 0;
-    for (int i = 0; i < count; i++) {
-        if (pieces[i].iov_len > 0) {
-            cgi_log_write(&request->log, (struct span){pieces[i].iov_base, pieces[i].iov_len});
-            total += (int64_t)pieces[i].iov_len;
-        }
-    }
-    return total;
+    return cgi_log_write_pieces(&request->log, pieces, count);
 }
 
 /* -- from the loop ----------------------------------------------------------------------------- */
@@ -439,8 +412,6 @@ static void on_end(void *context, const struct host_task_result *result)
     struct http_transaction *transaction = request->transaction;
     uint16_t status = 0;
     uint32_t retry_after_s = 0;
-    request->notes->cpu_ns = result->cpu_ns;
-    request->notes->memory = result->memory;
     request->notes->exit_code = result->exit_code;
     if (result->end == TASK_EXITED) {
         status = judge_exit(request, result->exit_code);

@@ -204,9 +204,7 @@ static void mark_listed(const struct cgi_answer *answer, struct span list, bool 
     struct span element;
     while (http_list_next(&list, &element)) {
         for (uint32_t i = 0; i < answer->header_count; i++) {
-            const struct span *name = &answer->headers[i].name;
-            if (name->len == element.len &&
-                strncasecmp((const char *)element.data, (const char *)name->data, name->len) == 0) {
+            if (http_is_same_name(answer->headers[i].name, element)) {
                 keeps[i] = false;
             }
         }

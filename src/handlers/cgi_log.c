@@ -109,6 +109,16 @@ void cgi_log_write(struct cgi_log *log, struct span bytes)
     }
 }
 
+int64_t cgi_log_write_pieces(struct cgi_log *log, const struct iovec *pieces, int count)
+{
+    int64_t total = 0;
+    for (int i = 0; i < count; i++) {
+        cgi_log_write(log, (struct span){pieces[i].iov_base, pieces[i].iov_len});
+        total += (int64_t)pieces[i].iov_len;
+    }
+    return total;
+}
+
 void cgi_log_end(struct cgi_log *log)
 {
     tell(log);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "base/span.h"
 
@@ -26,6 +27,9 @@ void cgi_log_init(struct cgi_log *log, uint64_t max, cgi_log_fn *on_line, void *
 
 /* Take bytes; whole lines are told. Lines past CGI_LOG_LINE_MAX are broken in pieces. */
 void cgi_log_write(struct cgi_log *log, struct span bytes);
+
+/* Take them as a guest's stream writes them. Gives how many there were: all are taken. */
+int64_t cgi_log_write_pieces(struct cgi_log *log, const struct iovec *pieces, int count);
 
 /* Tell what is left without a line end. */
 void cgi_log_end(struct cgi_log *log);

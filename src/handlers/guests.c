@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "guest/guest.h"
 #include "handlers/cgi_log.h"
 
 static const struct guest_failure failures[] = {
@@ -34,6 +35,41 @@ void guests_end(struct site_route *route)
 {
     route->running--;
     route->site->running--;
+}
+
+int guests_give_stdio(struct guest *guest, const struct guest_stream_ops ops[GUESTS_STDIO],
+                      void *context, struct guest_stream *ret_stdio[GUESTS_STDIO])
+{
+    for (uint32_t i = 0; i < GUESTS_STDIO; i++) {
+        uint32_t fd = 0;
+        int r = guest_stream_new(guest, &ops[i], context, &ret_stdio[i]);
+        if (r < 0) {
+            return r;
+        }
+        struct descriptor *d = guest_stream_descriptor(ret_stdio[i]);
+        r = fd_table_insert(&guest->fds, d, i, &fd);
+        if (r < 0) {
+            descriptor_unref(d);
+            return r;
+        }
+    }
+    return 0;
+}
+
+void guests_drop_stdio(struct guest_stream *stdio[GUESTS_STDIO])
+{
+    for (int i = 0; i < GUESTS_STDIO; i++) {
+        guest_stream_detach(stdio[i]);
+        stdio[i] = NULL;
+    }
+}
+
+int64_t guests_read_nothing(void *context, const struct iovec *pieces, int count)
+{
+    (void)context;
+    (void)pieces;
+    (void)count;
+    return 0;
 }
 
 bool guests_refuse(const struct site_request *asked)

@@ -7,70 +7,29 @@
 
 #include "base/container.h"
 #include "base/num.h"
-#include "guest/fd_table.h"
 #include "guest/guest.h"
-#include "guest/stream.h"
 #include "handlers/guests.h"
 #include "host/task.h"
 #include "imports/wasi_http/http.h"
 
 enum { IDLE_MAX = 64 /* of a route that has no concurrency of its own */ };
 
-static int64_t stdin_read(void *context, const struct iovec *pieces, int count);
 static int64_t stdout_write(void *context, const struct iovec *pieces, int count);
 static int64_t stderr_write(void *context, const struct iovec *pieces, int count);
 static void on_idle(struct loop_timer *timer);
 
 /* -- stdin, stdout and stderr ----------------------------------------------------------------- */
 
-static int64_t stdin_read(void *context, const struct iovec *pieces, int count)
-{
-    (void)context; /* it is empty */
-    (void)pieces;
-    (void)count;
-    return 0;
-}
-
-static int64_t write_log(struct cgi_log *log, const struct iovec *pieces, int count)
-{
-    int64_t total = 0;
-    for (int i = 0; i < count; i++) {
-        cgi_log_write(log, (struct span){pieces[i].iov_base, pieces[i].iov_len});
-        total += (int64_t)pieces[i].iov_len;
-    }
-    return total;
-}
-
 static int64_t stdout_write(void *context, const struct iovec *pieces, int count)
 {
     struct http_guest *guest = context;
-    return write_log(&guest->logs[0], pieces, count);
+    return cgi_log_write_pieces(&guest->logs[0], pieces, count);
 }
 
 static int64_t stderr_write(void *context, const struct iovec *pieces, int count)
 {
     struct http_guest *guest = context;
-    return write_log(&guest->logs[1], pieces, count);
-}
-
-static int give_stdio(struct http_guest *self, struct guest *guest)
-{
-    static const struct guest_stream_ops ops[HTTP_GUEST_STDIO] = {
-        {.read = stdin_read}, {.write = stdout_write}, {.write = stderr_write}};
-    for (int i = 0; i < HTTP_GUEST_STDIO; i++) {
-        uint32_t fd = 0;
-        int r = guest_stream_new(guest, &ops[i], self, &self->stdio[i]);
-        if (r < 0) {
-            return r;
-        }
-        struct descriptor *d = guest_stream_descriptor(self->stdio[i]);
-        r = fd_table_insert(&guest->fds, d, (uint32_t)i, &fd);
-        if (r < 0) {
-            descriptor_unref(d);
-            return r;
-        }
-    }
-    return 0;
+    return cgi_log_write_pieces(&guest->logs[1], pieces, count);
 }
 
 /* For components that are also commands: a name and the route's arguments. */
@@ -105,12 +64,14 @@ static struct http_guest *take_spare(struct site *site)
 static int make(struct http_guest *guest, const struct host_task_options *options,
                 struct error *err)
 {
+    static const struct guest_stream_ops ops[GUESTS_STDIO] = {
+        {.read = guests_read_nothing}, {.write = stdout_write}, {.write = stderr_write}};
     int r = host_task_new(options, &guest->task, err);
     if (r < 0) {
         return r;
     }
     struct guest *inner = host_task_guest(guest->task);
-    r = give_stdio(guest, inner);
+    r = guests_give_stdio(inner, ops, guest, guest->stdio);
     return r < 0 ? r : give_args(guest->route, inner);
 }
 
@@ -122,31 +83,34 @@ static void begin(struct http_guest *guest)
     guest->served++;
 }
 
+/* It waits no longer. */
+static void leave_waiting(struct http_guest *guest)
+{
+    list_remove(&guest->route_node);
+    list_remove(&guest->node);
+    guest->route->idle_count--;
+    guest->route->site->idle_count--;
+}
+
 /* The one that came last: its memory is the warmest, and the others may go after a while. */
 static struct http_guest *take_waiting(struct site_route *route)
 {
     struct http_guest *guest = container_of(route->idle.prev, struct http_guest, route_node);
-    list_remove(&guest->route_node);
-    list_remove(&guest->node);
-    route->idle_count--;
-    route->site->idle_count--;
+    leave_waiting(guest);
+    host_task_renew(guest->task);
+    begin(guest);
     return guest;
 }
 
 int http_guest_take(struct site_route *route, const struct host_task_options *options,
                     loop_deferred_fn *on_turn, struct http_guest **ret_guest, struct error *err)
 {
-    struct host_task_options own = *options;
-    struct http_guest *guest = NULL;
     if (!list_empty(&route->idle)) {
-        guest = take_waiting(route);
-        own.context = guest;
-        host_task_renew(guest->task, &own);
-        begin(guest);
-        *ret_guest = guest;
+        *ret_guest = take_waiting(route);
         return 0;
     }
-    guest = take_spare(route->site);
+    struct host_task_options own = *options;
+    struct http_guest *guest = take_spare(route->site);
     if (guest == NULL) {
         return error_set_errno(err, -ENOMEM, "making a guest");
     }
@@ -190,6 +154,7 @@ static void on_idle(struct loop_timer *timer)
     uint64_t now_ns = loop_clock_ns();
     while (!list_empty(&route->idle)) {
         struct http_guest *oldest = container_of(route->idle.next, struct http_guest, route_node);
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was freed before has left the list */
         if (num_add_sat(oldest->idle_since_ns, route->config->reuse_idle_ns) > now_ns) {
             start_timer(route);
             return;
@@ -205,11 +170,8 @@ static void end_request(struct http_guest *guest)
         cgi_log_end(&guest->logs[i]);
     }
     loop_deferred_cancel(&guest->turn);
-    if (guest->inbound != NULL) {
-        wasi_http_inbound_detach(guest->inbound);
-        wasi_http_inbound_free(guest->inbound);
-        guest->inbound = NULL;
-    }
+    wasi_http_inbound_free(guest->inbound);
+    guest->inbound = NULL;
     guest->transaction = NULL;
     guest->notes = NULL;
     guest->is_running = false;
@@ -240,18 +202,13 @@ void http_guest_release(struct http_guest *guest)
     bool was_running = guest->is_running;
     if (was_running) {
         end_request(guest);
+        list_remove(&guest->node);
     } else {
-        guest->route->idle_count--;
-        site->idle_count--;
+        leave_waiting(guest);
     }
-    list_remove(&guest->route_node);
-    list_remove(&guest->node);
     host_task_free(guest->task);
     guest->task = NULL;
-    for (int i = 0; i < HTTP_GUEST_STDIO; i++) {
-        guest_stream_detach(guest->stdio[i]);
-        guest->stdio[i] = NULL;
-    }
+    guests_drop_stdio(guest->stdio);
     if (site->spare_guest_count == SPARES_MAX) {
         free(guest);
     } else {

@@ -11,37 +11,36 @@
 
 #include "base/list.h"
 #include "handlers/cgi_log.h"
+#include "handlers/guests.h"
 #include "handlers/internal.h"
 #include "loop/loop.h"
 
-struct guest_stream;
-struct host_task;
-struct host_task_options;
 struct wasi_http_inbound;
 
-enum { HTTP_GUEST_STDIO = 3 };
+enum { HTTP_GUEST_LOGS = 2 };
 
 struct http_guest {
     struct list node;        /* in the site's trailing or idle ones, or in none */
     struct list route_node;  /* in its route's idle ones, or in none */
     struct http_guest *next; /* among the spare ones */
     struct site_route *route;
-    struct host_task *task;                       /* owned */
-    struct guest_stream *stdio[HTTP_GUEST_STDIO]; /* until detached */
-    uint32_t served;                              /* requests, the one under way among them */
+    struct host_task *task;                   /* owned */
+    struct guest_stream *stdio[GUESTS_STDIO]; /* until dropped */
+    uint32_t served;                          /* requests, the one under way among them */
     bool is_running;
     uint64_t idle_since_ns;
 
     /* The request. */
-    struct http_transaction *transaction;      /* borrowed; NULL once it is over */
-    struct notes *notes;                       /* the transaction's, likewise */
-    struct wasi_http_inbound *inbound;         /* owned; NULL before the guest knows of it */
-    char id[HTTP_ID_TEXT_MAX];                 /* the transaction's, once that is over */
-    struct loop_deferred turn;                 /* see wasi_http.c */
-    struct cgi_log logs[HTTP_GUEST_STDIO - 1]; /* of its stdout and stderr */
+    struct http_transaction *transaction; /* borrowed; NULL once it is over */
+    struct notes *notes;                  /* the transaction's, likewise */
+    struct wasi_http_inbound *inbound;    /* owned; NULL before the guest knows of it */
+    char id[HTTP_ID_TEXT_MAX];            /* the transaction's, once that is over */
+    struct loop_deferred turn;            /* see wasi_http.c */
+    struct cgi_log logs[HTTP_GUEST_LOGS]; /* of its stdout and stderr */
 };
 
-/* Take an instance of the route's that waits, renewed, or make one with `options`; it counts as running.
+/* Take an instance of the route's that waits, renewed, or make one with `options`, which are the same for
+ * all of the route's but for the context, which is the instance; it counts as running.
  * 0, or a negative errno with the reason in `err`. */
 int http_guest_take(struct site_route *route, const struct host_task_options *options,
                     loop_deferred_fn *on_turn, struct http_guest **ret_guest, struct error *err);

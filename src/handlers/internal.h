@@ -26,6 +26,7 @@ struct hythe_guest_config;
 enum {
     ROUTE_HEADERS_MAX = 64,
     SPARES_MAX = 256, /* requests and notes that are kept for the next */
+    EXIT_USAGE = 2,   /* the program's, when a route is not as it has to be */
 };
 
 /* A route made ready. */

@@ -18,7 +18,6 @@ enum {
     LOG_LINE_MAX = 4096,
     SCRATCH_MAX = 1 << 20,
     ENV_MAX = 64 << 10,
-    EXIT_USAGE = 2,
 };
 
 typedef void handle_fn(const struct site_request *request);
@@ -89,9 +88,7 @@ static bool is_replaced(const struct site_route *route, struct span name)
         return false;
     }
     for (uint32_t i = 0; i < route->header_count; i++) {
-        const struct span *own = &route->headers[i].name;
-        if (own->len == name.len &&
-            strncasecmp((const char *)own->data, (const char *)name.data, name.len) == 0) {
+        if (http_is_same_name(route->headers[i].name, name)) {
             return true;
         }
     }
@@ -407,7 +404,7 @@ static int open_engine(struct site *site, struct error *err)
     if (!has_guests(config) || site->engine != NULL) {
         return 0;
     }
-    int r = host_engine_new(config->limits.requests, &site->own_engine, err);
+    int r = host_engine_new(config->limits.requests, site->options.seen, &site->own_engine, err);
     site->engine = site->own_engine;
     return r;
 }

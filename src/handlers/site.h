@@ -11,6 +11,7 @@
 #include "base/error.h"
 
 struct engine;
+struct seen;
 struct http_transaction;
 struct loop;
 struct serve_config;
@@ -21,6 +22,7 @@ struct site_options {
     const struct serve_config *config; /* borrowed until on_free */
     struct engine *engine; /* borrowed until on_free; NULL: the site makes one, with a pool of
                             * limits.requests guests */
+    struct seen *seen;     /* borrowed until on_free: see engine_options; NULL: none */
     const char *software;  /* "hythe/1.2.3", for guests; borrowed until on_free */
     void *context;
     /* One line for the operator: what guests wrote to stderr, how they failed. NULL: none. */
@@ -55,9 +57,6 @@ uint32_t site_route_running(const struct site *site, uint32_t number);
 
 /* The engine that guests run on, for its ticker and its pool's numbers. NULL: no route needs one. */
 struct engine *site_engine(const struct site *site);
-
-/* Does a route's module import an HTTP client? */
-bool site_calls_out(const struct site *site);
 
 /* Append a table of the routes for people: host, path, kind, what answers, limits. 0, -ENOMEM or
  * -EMSGSIZE. */

@@ -7,10 +7,9 @@
 #include <stdlib.h>
 
 #include "base/num.h"
-#include "guest/fd_table.h"
 #include "guest/guest.h"
-#include "guest/stream.h"
 #include "handlers/cgi_log.h"
+#include "handlers/guests.h"
 #include "handlers/internal.h"
 #include "host/task.h"
 #include "host/ticker.h"
@@ -21,7 +20,6 @@ enum {
     LINES_MAX = 1024,
     CPU_MAX_NS = 1000000000,
     TURN_MS = 100,
-    STREAM_COUNT = 3,
     PATH_TEXT_MAX = 4096,
     ESCAPED_MAX = PATH_TEXT_MAX * 2, /* longer is cut, and then not the same */
 };
@@ -32,21 +30,13 @@ static const uint64_t wall_max_ns = UINT64_C(5) * 1000000000;
 struct discovery {
     const struct site_route *route;
     struct loop *loop; /* owned */
-    struct guest_stream *streams[STREAM_COUNT];
+    struct guest_stream *stdio[GUESTS_STDIO];
     struct buffer text;
     struct cgi_log log;
     bool is_over;
     struct error *err;
     int r;
 };
-
-static int64_t read_nothing(void *context, const struct iovec *pieces, int count)
-{
-    (void)context;
-    (void)pieces;
-    (void)count;
-    return 0;
-}
 
 static int64_t write_text(void *context, const struct iovec *pieces, int count)
 {
@@ -65,12 +55,7 @@ static int64_t write_text(void *context, const struct iovec *pieces, int count)
 static int64_t write_log(void *context, const struct iovec *pieces, int count)
 {
     struct discovery *discovery = context;
-    int64_t total = 0;
-    for (int i = 0; i < count; i++) {
-        cgi_log_write(&discovery->log, (struct span){pieces[i].iov_base, pieces[i].iov_len});
-        total += (int64_t)pieces[i].iov_len;
-    }
-    return total;
+    return cgi_log_write_pieces(&discovery->log, pieces, count);
 }
 
 static void on_line(void *context, const char *line)
@@ -89,28 +74,10 @@ static void on_end(void *context, const struct host_task_result *result)
     }
 }
 
-static int give_streams(struct discovery *discovery, struct guest *guest)
-{
-    static const struct guest_stream_ops ops[STREAM_COUNT] = {
-        {.read = read_nothing}, {.write = write_text}, {.write = write_log}};
-    for (int i = 0; i < STREAM_COUNT; i++) {
-        uint32_t fd = 0;
-        int r = guest_stream_new(guest, &ops[i], discovery, &discovery->streams[i]);
-        if (r < 0) {
-            return r;
-        }
-        struct descriptor *d = guest_stream_descriptor(discovery->streams[i]);
-        r = fd_table_insert(&guest->fds, d, (uint32_t)i, &fd);
-        if (r < 0) {
-            descriptor_unref(d);
-            return r;
-        }
-    }
-    return 0;
-}
-
 static int run(struct discovery *discovery, struct error *err)
 {
+    static const struct guest_stream_ops ops[GUESTS_STDIO] = {
+        {.read = guests_read_nothing}, {.write = write_text}, {.write = write_log}};
     const struct host_task_options options = {
         .loop = discovery->loop,
         .program = discovery->route->program,
@@ -126,7 +93,7 @@ static int run(struct discovery *discovery, struct error *err)
     if (r < 0) {
         return r;
     }
-    r = give_streams(discovery, host_task_guest(task));
+    r = guests_give_stdio(host_task_guest(task), ops, discovery, discovery->stdio);
     if (r == 0) {
         host_task_start(task);
     }
@@ -135,9 +102,7 @@ static int run(struct discovery *discovery, struct error *err)
     }
     host_task_free(task);
     host_program_leave_loop(discovery->route->program);
-    for (int i = 0; i < STREAM_COUNT; i++) {
-        guest_stream_detach(discovery->streams[i]);
-    }
+    guests_drop_stdio(discovery->stdio);
     if (r < 0) {
         return error_set_errno(err, r, "asking for its routes");
     }

@@ -1,16 +1,19 @@
 /* From a route's settings to a program: what its guests get, and whether its module is one that a
  * request can be given to. Routes that want the same of the same module share one. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "handlers/cgi_env.h"
 #include "handlers/internal.h"
 #include "host/check.h"
 #include "host/config.h"
+#include "host/load.h"
 #include "host/task.h"
 
-enum { KEY_MAX = 1 << 20, WORDS_MAX = 64 << 10, EXIT_USAGE = 2, EXIT_UNRUNNABLE = 126 };
+enum { KEY_MAX = 1 << 20, WORDS_MAX = 64 << 10 };
 
 /* -- what a guest gets ------------------------------------------------------------------------ */
 
@@ -232,7 +235,7 @@ static int check_role(const struct site_route *route, const struct module *modul
                       report.role == ROLE_SERVER_LISTENER
                           ? " (if it is a CGI command after all, say kind = \"cgi\")"
                           : "");
-        (void)error_set_exit(err, EXIT_UNRUNNABLE);
+        (void)error_set_exit(err, EXIT_CANNOT_RUN);
         buffer_done(&words);
     }
     dialect_report_done(&report);
@@ -247,33 +250,8 @@ static int check_command(const struct site_route *route, const struct host_progr
     if (r == 0 && !host_program_has_entry(program, entry)) {
         r = error_set(err, -ENOEXEC, "%s has no function \"%s\" without parameters and results",
                       route->config->module, entry);
-        (void)error_set_exit(err, EXIT_UNRUNNABLE);
+        (void)error_set_exit(err, EXIT_CANNOT_RUN);
     }
-    return r;
-}
-
-static int check_component(const struct site_route *route, const struct host_program *program,
-                           struct error *err)
-{
-    const char *module = route->config->module;
-    struct dialect_report report;
-    struct buffer words;
-    if (host_program_has_handler(program)) {
-        return 0;
-    }
-    int r = check_describe(host_program_module(program), &report);
-    if (r < 0) {
-        return error_set_errno(err, r, "%s: looking at its imports", module);
-    }
-    buffer_init(&words, WORDS_MAX);
-    r = error_set(
-        err, -ENOEXEC,
-        "%s is a component that does not export wasi:http/incoming-handler, so no request "
-        "can be given to it; if it is a command or a server of its own, run it with: %s",
-        module, print_run(&report, module, &words));
-    (void)error_set_exit(err, EXIT_UNRUNNABLE);
-    buffer_done(&words);
-    dialect_report_done(&report);
     return r;
 }
 
@@ -306,11 +284,10 @@ static int make(struct site *site, const struct site_route *route, struct site_p
                 ? host_program_share(other, module, made->config, &made->program, err)
                 : host_program_new(site->engine, module, made->config, &made->program, err);
     }
-    if (r < 0) {
-        return r;
+    if (r < 0 || host_program_is_component(made->program)) {
+        return r; /* what a component exports has been looked at */
     }
-    return host_program_is_component(made->program) ? check_component(route, made->program, err)
-                                                    : check_command(route, made->program, err);
+    return check_command(route, made->program, err);
 }
 
 void site_program_done(struct site_program *program)
@@ -362,6 +339,19 @@ static int settle_command(const struct site_route *route, struct error *err)
     return 0;
 }
 
+static int check_size(const struct site_route *route, struct error *err)
+{
+    uint64_t max = route->site->options.config->limits.module_bytes;
+    struct stat st;
+    if (max == 0 || stat(route->config->module, &st) < 0 || (uint64_t)st.st_size <= max) {
+        return 0; /* what is wrong with the file is said when it is opened */
+    }
+    return site_refuse(route, err, -EFBIG,
+                       "its module has %" PRIu64 " bytes, more than limits.module, %" PRIu64
+                       "; raise that to serve it",
+                       (uint64_t)st.st_size, max);
+}
+
 /* What can be said once it is known whether the module is a component. */
 static int settle(struct site_route *route, struct error *err)
 {
@@ -373,7 +363,11 @@ int site_open_program(struct site *site, struct site_route *route, struct error 
 {
     struct site_program made = {.program = NULL};
     buffer_init(&made.key, KEY_MAX);
-    int r = print_key(route, &made.key);
+    int r = check_size(route, err);
+    if (r < 0) {
+        return r;
+    }
+    r = print_key(route, &made.key);
     const struct site_program *same = r == 0 ? find(site, buffer_span(&made.key)) : NULL;
     if (r == 0 && same == NULL) {
         r = make(site, route, &made, err);
@@ -393,14 +387,4 @@ int site_open_program(struct site *site, struct site_route *route, struct error 
     site->program_count++;
     route->program = made.program;
     return settle(route, err);
-}
-
-bool site_calls_out(const struct site *site)
-{
-    for (uint32_t i = 0; i < site->program_count; i++) {
-        if (host_program_calls_out(site->programs[i].program)) {
-            return true;
-        }
-    }
-    return false;
 }

@@ -109,10 +109,7 @@ static void start(const struct site_request *asked)
 {
     struct site_route *route = asked->route;
     struct http_guest *guest = NULL;
-    struct error err; /* large, so it is left alone until something fails */
-    err.code = 0;
-    err.exit = 0;
-    err.text[0] = '\0';
+    struct error err;
     const struct host_task_options options = {
         .loop = route->site->options.loop,
         .program = route->program,
@@ -121,6 +118,7 @@ static void start(const struct site_request *asked)
         .on_end = on_end,
         .on_report = on_guest_report,
     };
+    error_init(&err);
     int r = http_guest_take(route, &options, on_turn, &guest, &err);
     if (r < 0) {
         guests_answer_unstarted(asked, r, &err);

@@ -7,13 +7,11 @@
 #include "engine/module.h"
 #include "host/check_layout.h"
 #include "host/check_words.h"
+#include "host/load.h"
 #include "imports/component.h"
 #include "imports/registry.h"
 
-enum {
-    PAGES_PER_MIB = 16,
-    EXIT_UNRUNNABLE = 126,
-};
+enum { PAGES_PER_MIB = 16 };
 
 /* Is an interface known, or a function or resource in one? */
 static bool component_offers(const struct module_import *import)
@@ -261,7 +259,7 @@ static int refuse(const char *path, const struct dialect_report *report,
     int r = check_explain_unrunnable(report, path, start, &words);
     const char *text = r == 0 ? buffer_text(&words) : NULL;
     r = error_set(err, -ENOEXEC, "%s: %s", path, text != NULL ? text : "it cannot run");
-    (void)error_set_exit(err, EXIT_UNRUNNABLE);
+    (void)error_set_exit(err, EXIT_CANNOT_RUN);
     buffer_done(&words);
     return r;
 }
@@ -283,21 +281,11 @@ int check_runnable(const char *path, const struct module *module, const struct d
 
 int check_explain_link(struct error *err)
 {
-    struct memory_stream stream;
-    struct buffer words;
-    int code = err != NULL ? err->code : -ENOTSUP;
-    if (err == NULL || memory_stream_open(&stream) < 0) {
-        return code;
+    if (err == NULL) {
+        return -ENOTSUP;
     }
-    write_types_problem(stream.out, err->text);
-    buffer_init(&words, CHECK_TEXT_MAX);
-    int r = memory_stream_close(&stream, &words);
-    const char *text = r == 0 ? buffer_text(&words) : NULL;
-    if (text != NULL) {
-        (void)error_set(err, code, "%s", text);
-    }
-    buffer_done(&words);
-    return error_set_exit(err, EXIT_UNRUNNABLE);
+    (void)error_wrap(err, "%s", types_problem);
+    return error_set_exit(err, EXIT_CANNOT_RUN);
 }
 
 int check_scan(struct span bytes, struct module **ret_module, struct dialect_report *ret_report)

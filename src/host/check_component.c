@@ -34,7 +34,8 @@ unsigned ability_names(unsigned abilities, bool as_keys, const char *ret_names[C
     return count;
 }
 
-int package_len(const char *name)
+/* The package that an import's name begins with: its length, 0 for a name without one. */
+static int package_len(const char *name)
 {
     size_t len = strcspn(name, "/@");
     return name[len] == '/' && strchr(name, ':') != NULL ? (int)len : 0;

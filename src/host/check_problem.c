@@ -196,20 +196,16 @@ static void write_library(FILE *out, const struct dialect_report *report)
                 out);
 }
 
-void write_types_problem(FILE *out, const char *refusal)
-{
-    (void)fprintf(out,
-                  "it imports an interface of hythe's with types that are not its own; rebuild it "
-                  "against the interface as WASI 0.2 has it. The engine says: %s",
-                  refusal);
-}
+const char types_problem[] =
+    "it imports an interface of hythe's with types that are not its own; rebuild it against the "
+    "interface as WASI 0.2 has it. The engine says";
 
 static void write_component_problem(FILE *out, const struct dialect_report *report,
                                     const char *path, enum dialect_problem problem)
 {
     switch (problem) {
     case PROBLEM_TYPES:
-        write_types_problem(out, report->refusal);
+        (void)fprintf(out, "%s: %s", types_problem, report->refusal);
         return;
     case PROBLEM_INVOKE:
         (void)fputs("it is a component, and --invoke calls functions of core modules only; leave "
@@ -232,8 +228,8 @@ static void write_component_problem(FILE *out, const struct dialect_report *repo
 
 /* -- core modules ----------------------------------------------------------------------------- */
 
-static void write_core_problem(FILE *out, const struct dialect_report *report, const char *invoke,
-                               enum dialect_problem problem)
+static void write_core_problem(FILE *out, const struct dialect_report *report,
+                               const struct dialect_start *start, enum dialect_problem problem)
 {
     switch (problem) {
     case PROBLEM_NO_MEMORY:
@@ -257,14 +253,17 @@ static void write_core_problem(FILE *out, const struct dialect_report *report, c
         return;
     case PROBLEM_NO_SUCH_FUNCTION:
         (void)fputs("it exports no function called '", out);
-        write_name(out, invoke);
+        write_name(out, start->invoke);
         (void)fputc('\'', out);
         break;
     default:
         return;
     }
     if (report->function_count > 0) {
-        (void)fputs("; call one of its functions with --invoke: ", out);
+        (void)fputs(start->way == START_SERVE
+                        ? "; name one of its functions with the route's key entry: "
+                        : "; call one of its functions with --invoke: ",
+                    out);
         write_functions(out, report);
     }
 }
@@ -281,6 +280,6 @@ void write_problem(FILE *out, const struct dialect_report *report, const char *p
     } else if (report->form == MODULE_COMPONENT) {
         write_component_problem(out, report, path, problem);
     } else {
-        write_core_problem(out, report, start->invoke, problem);
+        write_core_problem(out, report, start, problem);
     }
 }

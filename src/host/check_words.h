@@ -43,8 +43,8 @@ void write_command(FILE *out, const struct dialect_report *report, const char *p
 void write_problem(FILE *out, const struct dialect_report *report, const char *path,
                    const struct dialect_start *start);
 
-/* Write that imports have other types than hythe's, and the engine's words for it. */
-void write_types_problem(FILE *out, const char *refusal);
+/* Says that imports have other types than hythe's; ": " and the engine's words for it follow. */
+extern const char types_problem[];
 
 /* Write the lines that are a component's own: releases, kind, exports, imports. */
 void write_component(FILE *out, const struct dialect_report *report);
@@ -53,9 +53,6 @@ void write_component(FILE *out, const struct dialect_report *report);
 enum { CHECK_ABILITIES_MAX = 8 };
 unsigned ability_names(unsigned abilities, bool as_keys,
                        const char *ret_names[CHECK_ABILITIES_MAX]);
-
-/* The package that an import's name begins with: its length, 0 for a name without one. */
-int package_len(const char *name);
 
 /* The dialects of a report, as titles or as keys for machines. Gives their number. */
 unsigned dialect_names(const struct dialect_report *report, bool as_keys,

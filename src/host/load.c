@@ -196,7 +196,7 @@ static int compile(struct engine *engine, struct load_source *source,
                                     .dir = dir,
                                     .on_compile = say_compiling,
                                     .context = source};
-    int r = dir != NULL ? cache_hash_file(source->fd, request.hash) : 0;
+    int r = dir != NULL ? cache_hash_file(engine, source->fd, request.hash) : 0;
     if (r < 0) {
         return explain_open(source->path, r, err);
     }

@@ -100,33 +100,21 @@ static bool is_client(const char *name)
     return strcmp(name, import_module) == 0 || strncmp(name, interface, sizeof interface - 1) == 0;
 }
 
-bool outbound_is_wanted(const struct module *module)
+struct outbound_form outbound_form_of(const struct module *module)
 {
-    for (uint32_t i = 0; i < module_import_count(module); i++) {
-        if (is_client(module_import(module, i)->module)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What the module's imports and exports say of its dialect; gives whether it has the client. */
-static bool read_module(struct guest *guest, const struct module *module)
-{
-    bool has_client = false;
+    struct outbound_form form = {.is_wanted = false};
     for (uint32_t i = 0; i < module_import_count(module); i++) {
         const struct module_import *import = module_import(module, i);
-        has_client = has_client || is_client(import->module);
+        form.is_wanted = form.is_wanted || is_client(import->module);
         if (strcmp(import->module, import_module) == 0) {
-            guest->http_has_handles = guest->http_has_handles ||
-                                      strcmp(import->name, "close") == 0 ||
-                                      strcmp(import->name, "body_read") == 0;
+            form.has_handles = form.has_handles || strcmp(import->name, "close") == 0 ||
+                               strcmp(import->name, "body_read") == 0;
         }
     }
     const struct module_export *alloc = module_find_export(module, "alloc");
-    guest->http_has_alloc = alloc != NULL && alloc->kind == EXTERN_FUNC &&
-                            strcmp(alloc->params, "i") == 0 && strcmp(alloc->results, "i") == 0;
-    return has_client;
+    form.has_alloc = alloc != NULL && alloc->kind == EXTERN_FUNC &&
+                     strcmp(alloc->params, "i") == 0 && strcmp(alloc->results, "i") == 0;
+    return form;
 }
 
 static int make_client(struct host_outbound *outbound, const struct http_config *config,
@@ -159,12 +147,9 @@ static int make_client(struct host_outbound *outbound, const struct http_config 
     return http_client_new(&options, &outbound->client, err);
 }
 
-int outbound_new(struct guest *guest, const struct module *module, const struct http_config *config,
-                 struct http_pool *pool, struct host_outbound **ret_outbound, struct error *err)
+int outbound_new(struct guest *guest, const struct http_config *config, struct http_pool *pool,
+                 struct host_outbound **ret_outbound, struct error *err)
 {
-    if (!read_module(guest, module) && !module_is_component(module)) {
-        return 0;
-    }
     struct host_outbound *outbound = calloc(1, sizeof *outbound);
     if (outbound == NULL) {
         return error_set_errno(err, -ENOMEM, "making the HTTP client");

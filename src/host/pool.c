@@ -5,9 +5,10 @@
 #include "engine/engine.h"
 #include "host/task.h"
 
-int host_engine_new(uint32_t guests, struct engine **ret_engine, struct error *err)
+int host_engine_new(uint32_t guests, struct seen *seen, struct engine **ret_engine,
+                    struct error *err)
 {
-    struct engine_options options = {.pool_instances = guests};
+    struct engine_options options = {.pool_instances = guests, .seen = seen};
     struct error why = {0};
     int r = engine_new(&options, ret_engine, &why);
     if (r != -ENOMEM) {

@@ -9,7 +9,6 @@
 #include "host/check.h"
 #include "host/config.h"
 #include "host/load.h"
-#include "host/outbound.h"
 #include "host/task.h"
 #include "imports/wasi_keyvalue/store.h"
 
@@ -23,6 +22,17 @@ static bool imports_name(const struct module *module, const char *name, const ch
         const struct module_import *import = module_import(module, i);
         if (strcmp(import->name, name) == 0 &&
             (params == NULL || strcmp(import->params, params) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* From an interface whose name begins so? */
+static bool imports_from(const struct module *module, const char *prefix)
+{
+    for (uint32_t i = 0; i < module_import_count(module); i++) {
+        if (strncmp(module_import(module, i)->module, prefix, strlen(prefix)) == 0) {
             return true;
         }
     }
@@ -50,7 +60,7 @@ static void read_dialect(struct host_program *program)
     if (imports_name(program->module, "sock_getlocaladdr", "iii")) {
         program->dialect_flags |= DIALECT_V6_AT_2;
     }
-    program->has_http = outbound_is_wanted(program->module);
+    program->http = outbound_form_of(program->module);
 }
 
 /* -- what the configuration grants ----------------------------------------------------------- */
@@ -110,24 +120,10 @@ static int read_env(struct host_program *program, struct error *err)
 
 /* -- its life -------------------------------------------------------------------------------- */
 
-static bool exports_interface(const struct module *module, const char *name)
-{
-    size_t len = strlen(name);
-    for (uint32_t i = 0; i < module_export_count(module); i++) {
-        if (strncmp(module_export(module, i)->name, name, len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Only functions () -> () can be called so; others are for --invoke to explain. */
 static void find_entries(struct host_program *program)
 {
     if (program->is_component) {
-        program->has_handler =
-            exports_interface(program->module, "wasi:http/incoming-handler@0.2.");
-        program->has_run = exports_interface(program->module, "wasi:cli/run@0.2.");
         return;
     }
     (void)linked_entry_new(program->linked, "_start", &program->start);
@@ -137,17 +133,11 @@ static void find_entries(struct host_program *program)
 static int make_keyvalue(struct host_program *program, struct error *err)
 {
     static const struct keyvalue_limits limits = {KEYVALUE_BYTES_DEFAULT, KEYVALUE_KEYS_DEFAULT};
-    bool is_wanted = false;
-    for (uint32_t i = 0; i < module_import_count(program->module) && !is_wanted; i++) {
-        const char *name = module_import(program->module, i)->module;
-        is_wanted = strncmp(name, "wasi:keyvalue/", strlen("wasi:keyvalue/")) == 0;
+    if (!program->is_component || !imports_from(program->module, "wasi:keyvalue/")) {
+        return 0;
     }
-    if (is_wanted && program->is_component) {
-        program->keyvalue = keyvalue_new(&limits);
-        return program->keyvalue != NULL ? 0
-                                         : error_set_errno(err, -ENOMEM, "preparing the module");
-    }
-    return 0;
+    program->keyvalue = keyvalue_new(&limits);
+    return program->keyvalue != NULL ? 0 : error_set_errno(err, -ENOMEM, "preparing the module");
 }
 
 static int link_imports(struct host_program *program, const struct load_links *links,
@@ -313,16 +303,6 @@ bool host_program_is_component(const struct host_program *program)
     return program->is_component;
 }
 
-bool host_program_calls_out(const struct host_program *program)
-{
-    return program->has_http;
-}
-
-bool host_program_has_handler(const struct host_program *program)
-{
-    return program->has_handler;
-}
-
 bool host_program_has_entry(const struct host_program *program, const char *name)
 {
     const struct module_export *export = module_find_export(program->module, name);
@@ -363,6 +343,8 @@ int host_program_equip(const struct host_program *program, struct guest *guest, 
     guest->strict_prestat = config->strict_prestat;
     guest->poll_mode = program->poll_mode;
     guest->dialect_flags = program->dialect_flags;
+    guest->http_has_handles = program->http.has_handles;
+    guest->http_has_alloc = program->http.has_alloc;
     guest->config_pairs = &config->wasi_config;
     guest->keyvalue = program->keyvalue;
     int r = policy_share(&guest->policy, &program->policy);

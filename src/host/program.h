@@ -13,6 +13,7 @@
 #include "guest/dir.h"
 #include "guest/guest.h"
 #include "guest/policy.h"
+#include "host/outbound.h"
 #include "host/reach.h"
 
 struct engine;
@@ -28,8 +29,6 @@ struct host_program {
     bool owns_module;
     struct linked *linked; /* owned */
     bool is_component;
-    bool has_handler;                /* of a component: wasi:http/incoming-handler */
-    bool has_run;                    /* likewise: wasi:cli/run */
     struct linked_entry *start;      /* owned: _start; NULL without one */
     struct linked_entry *initialize; /* owned: _initialize; NULL without one */
 
@@ -41,7 +40,7 @@ struct host_program {
 
     enum guest_poll_mode poll_mode; /* what the module's imports say of its dialect */
     uint8_t dialect_flags;
-    bool has_http;
+    struct outbound_form http;
     struct keyvalue *keyvalue; /* owned: what its guests keep, NULL unless they can */
     struct host_reach *reach;  /* owned: what its guests share on the way out */
 };

@@ -32,10 +32,10 @@ int reach_open(struct host_reach *reach, struct loop *loop, const struct strings
     return 0;
 }
 
-int reach_open_http(struct host_reach *reach, struct error *err)
+int reach_open_http(struct host_reach *reach, bool reaches_out, struct error *err)
 {
     assert(reach->loop != NULL);
-    return reach->pool != NULL ? 0 : http_pool_new(reach->loop, &reach->pool, err);
+    return reach->pool != NULL ? 0 : http_pool_new(reach->loop, reaches_out, &reach->pool, err);
 }
 
 void reach_close(struct host_reach *reach)

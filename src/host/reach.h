@@ -3,6 +3,8 @@
 #ifndef HYTHE_HOST_REACH_H
 #define HYTHE_HOST_REACH_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 struct http_pool;
@@ -22,8 +24,8 @@ struct host_reach {
 int reach_open(struct host_reach *reach, struct loop *loop, const struct strings *hosts,
                struct error *err);
 
-/* Make the pool unless it is there, in an open one; libcurl is loaded now. Likewise. */
-int reach_open_http(struct host_reach *reach, struct error *err);
+/* Make the pool unless it is there, in an open one; see http_pool_new. Likewise. */
+int reach_open_http(struct host_reach *reach, bool reaches_out, struct error *err);
 
 /* Release both, when none of the guests is left and the loop still is. */
 void reach_close(struct host_reach *reach);

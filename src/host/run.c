@@ -29,7 +29,7 @@ static const char *base_name(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
-void host_run_done(struct host_run *run)
+static void release(struct host_run *run)
 {
     load_links_done(&run->links);
     module_unref(run->loaded.module);
@@ -154,7 +154,7 @@ int hythe_run(const char *module_path, const hythe_guest_config *config, hythe_e
     struct error err = {0};
     struct host_run run = {.path = module_path, .config = config};
     int r = config->workers > 1 ? workers_run(&run, &err) : run_here(&run, &err);
-    host_run_done(&run);
+    release(&run);
     if (r < 0) {
         (void)host_error_give(&err, ret_error);
         return -1;

@@ -29,6 +29,4 @@ int host_run_listen(struct host_run *run, struct error *err);
 /* Run one guest to its end. Exit code, or a negative errno with the reason in `err`. */
 int host_run_guest(struct host_run *run, int broker_fd, struct error *err);
 
-void host_run_done(struct host_run *run);
-
 #endif

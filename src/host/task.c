@@ -169,10 +169,11 @@ static int find_entry(struct host_task *task, struct error *err)
 static int make_outbound(struct host_task *task, struct error *err)
 {
     const struct host_program *program = task->options.program;
-    int r = reach_open_http(program->reach, err);
+    bool reaches_out = policy_grants_http(&task->guest.policy);
+    int r = reach_open_http(program->reach, reaches_out, err);
     return r < 0 ? r
-                 : outbound_new(&task->guest, program->module, &program->config->http,
-                                program->reach->pool, &task->outbound, err);
+                 : outbound_new(&task->guest, &program->config->http, program->reach->pool,
+                                &task->outbound, err);
 }
 
 static struct http_client *open_http(struct guest *guest)
@@ -195,7 +196,7 @@ static int equip(struct host_task *task, struct error *err)
     }
     r = host_program_equip(program, &task->guest,
                            options->dirs_from != 0 ? options->dirs_from : FIRST_DIR, err);
-    if (r < 0 || !program->has_http) {
+    if (r < 0 || !program->http.is_wanted) {
         return r;
     }
     if (program->is_component) { /* few of those that could make requests do so in each call */
@@ -266,11 +267,9 @@ void host_task_handle(struct host_task *task, uint32_t request, uint32_t respons
     loop_defer(task->options.loop, &task->turn);
 }
 
-void host_task_renew(struct host_task *task, const struct host_task_options *options)
+void host_task_renew(struct host_task *task)
 {
     assert(task->step == STEP_OVER && task->is_handler && !task->guest.has_exited);
-    assert(options->program == task->options.program && options->loop == task->options.loop);
-    task->options = *options;
     task->step = STEP_NEW;
     task->cpu_ns = 0;
     task->is_exact = false;
@@ -472,10 +471,8 @@ static void on_turn(struct loop_deferred *deferred)
         loop_defer_slow(task->options.loop, deferred);
         return;
     }
-    struct error err; /* large, so it is left alone until something fails */
-    err.code = 0;
-    err.exit = 0;
-    err.text[0] = '\0';
+    struct error err;
+    error_init(&err);
     if (task->step == STEP_NEW && begin(task, &err) < 0) {
         end(task, TASK_BROKEN, &err);
         return;

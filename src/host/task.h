@@ -16,6 +16,7 @@
 
 struct guest;
 struct engine;
+struct seen;
 struct host_program;
 struct host_task;
 struct hythe_guest_config;
@@ -84,8 +85,8 @@ void host_task_handle(struct host_task *task, uint32_t request, uint32_t respons
 
 /* Within or after an on_end that said TASK_EXITED of a task that had been started with host_task_handle,
  * and whose guest has not called exit: keep the instance, and make it ready for another
- * host_task_handle. `options` as for host_task_new, with the same loop and program. */
-void host_task_renew(struct host_task *task, const struct host_task_options *options);
+ * host_task_handle with the same options. */
+void host_task_renew(struct host_task *task);
 
 /* What it has used so far, as host_task_result has it at the end; also from within the guest's calls. */
 void host_task_usage(const struct host_task *task, uint64_t *ret_cpu_ns, uint64_t *ret_memory);
@@ -98,9 +99,10 @@ void host_task_free(struct host_task *task);
 
 /* Make an engine with a pool for `guests` tasks at once, or, where that does not fit into the address
  * space this process may have, one without, and say so in the log: tasks are then made and ended
- * more slowly, and none is refused for lack of room. 0, or a negative errno with the reason in `err`.
- */
-int host_engine_new(uint32_t guests, struct engine **ret_engine, struct error *err);
+ * more slowly, and none is refused for lack of room. `seen` is as in engine_options. 0, or a negative
+ * errno with the reason in `err`. */
+int host_engine_new(uint32_t guests, struct seen *seen, struct engine **ret_engine,
+                    struct error *err);
 
 /* A module made ready to be run many times: compiled, its imports bound, its directories opened. The
  * configuration, borrowed for the program's life, says what each of its tasks gets; its arguments are
@@ -119,12 +121,6 @@ int host_program_share(const struct host_program *other, const char *path,
 void host_program_free(struct host_program *program);
 
 bool host_program_is_component(const struct host_program *program);
-
-/* Does the component export wasi:http/incoming-handler? */
-bool host_program_has_handler(const struct host_program *program);
-
-/* Does it import an HTTP client? */
-bool host_program_calls_out(const struct host_program *program);
 
 /* Let go of the loop that its tasks ran on, when none of them is left: the next one may have another. */
 void host_program_leave_loop(const struct host_program *program);

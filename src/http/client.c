@@ -35,7 +35,7 @@ int http_client_new(const struct http_client_options *options, struct http_clien
         goto fail;
     }
     if (client->pool == NULL) {
-        r = http_pool_new(options->loop, &client->pool, err);
+        r = http_pool_new(options->loop, /* reaches_out */ true, &client->pool, err);
         if (r < 0) {
             goto fail;
         }
@@ -65,11 +65,18 @@ void http_client_free(struct http_client *client)
     free(client);
 }
 
+/* Without libcurl the pool was told that nothing will be allowed. */
+bool client_may_request(const struct http_client *client, const struct http_target *target)
+{
+    return client->options.may_request(client->options.context, target) &&
+           client->curl->handle != NULL;
+}
+
 enum http_error http_client_judge(struct http_client *client, struct span url)
 {
     struct http_url parsed;
     enum http_error error = http_url_parse(client->curl, url, /* base */ NULL, &parsed);
-    if (error == HTTP_OK && !client->options.may_request(client->options.context, &parsed.target)) {
+    if (error == HTTP_OK && !client_may_request(client, &parsed.target)) {
         error = HTTP_DENIED;
     }
     http_url_done(client->curl, &parsed);

@@ -146,20 +146,10 @@ uint32_t http_exchange_trailers(struct http_exchange *exchange, const struct htt
  * HEAD, which has none. */
 int64_t http_exchange_write(struct http_exchange *exchange, const uint8_t *bytes, size_t len);
 
-/* How many bytes a write would take now, body_length aside; 0 when there is no room, and when
- * http_exchange_wants_body no longer holds. */
-size_t http_exchange_room(const struct http_exchange *exchange);
-
-/* Would a write give something else than -EPIPE? */
-bool http_exchange_wants_body(const struct http_exchange *exchange);
-
-/* Bytes given that are still to be sent; 0: what was written is on its way. Not counted is the last byte
- * of body_length, which is kept until http_exchange_finish: without it the body is not whole. */
-size_t http_exchange_unsent(const struct http_exchange *exchange);
-
-/* The body is complete. Trailers, copied, are sent behind a body of unknown length;
- * lines that are malformed or may not stand in a trailer are left out. With fewer bytes than
- * body_length this is http_exchange_abort. Harmless when no more was wanted. HTTP_OK, HTTP_ABORTED,
+/* The body is complete. The last byte of body_length is kept until then: without it the body is not
+ * whole. Trailers, copied, are sent behind a body of unknown length; lines that are malformed or may
+ * not stand in a trailer are left out. With fewer bytes than body_length this is
+ * http_exchange_abort. Harmless when no more was wanted. HTTP_OK, HTTP_ABORTED,
  * HTTP_HEADERS_TOO_LARGE for too many trailers, or HTTP_NO_MEMORY; all but the first abort. */
 enum http_error http_exchange_finish(struct http_exchange *exchange,
                                      const struct http_header *trailers, uint32_t count);

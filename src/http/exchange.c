@@ -184,8 +184,7 @@ static enum http_error prepare(struct http_exchange *exchange, const struct http
     struct http_client *client = exchange->client;
     enum http_error error =
         http_url_parse(client->curl, request->url, /* base */ NULL, &exchange->url);
-    if (error == HTTP_OK &&
-        !client->options.may_request(client->options.context, &exchange->url.target)) {
+    if (error == HTTP_OK && !client_may_request(client, &exchange->url.target)) {
         error = HTTP_DENIED;
     }
     return error == HTTP_OK ? exchange_set_request(exchange, request) : error;

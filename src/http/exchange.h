@@ -192,4 +192,7 @@ char *request_make_line(const struct http_header *header, const char *without_va
 /* request.c: does "Name: value" have that name, in lower case? */
 bool request_line_is(const char *line, const char *name);
 
+/* May a request to that target be made, as the policy has it? */
+bool client_may_request(const struct http_client *client, const struct http_target *target);
+
 #endif

@@ -241,6 +241,15 @@ enum http_error exchange_start_easy(struct http_exchange *exchange)
     return HTTP_OK;
 }
 
+/* Where there is no list libcurl may not be open. */
+static void free_list(const struct http_client *client, struct curl_slist **list)
+{
+    if (*list != NULL) {
+        client->curl->slist_free_all(*list);
+        *list = NULL;
+    }
+}
+
 void exchange_stop_easy(struct http_exchange *exchange)
 {
     struct http_client *client = exchange->client;
@@ -253,8 +262,6 @@ void exchange_stop_easy(struct http_exchange *exchange)
         exchange->easy = NULL;
         exchange->is_spent = false;
     }
-    client->curl->slist_free_all(exchange->header_list);
-    client->curl->slist_free_all(exchange->resolve_list);
-    exchange->header_list = NULL;
-    exchange->resolve_list = NULL;
+    free_list(client, &exchange->header_list);
+    free_list(client, &exchange->resolve_list);
 }

@@ -173,8 +173,7 @@ uint32_t http_exchange_trailers(struct http_exchange *exchange, const struct htt
     bool is_whole = exchange->is_received || exchange->state == EXCHANGE_DONE;
     for (uint32_t i = 0; is_whole && i < exchange->trailers.count; i++) {
         struct http_header header = get_line(&exchange->trailers, i);
-        if (http_is_token(header.name) && http_is_value(header.value) &&
-            !http_is_forbidden_trailer(header.name)) {
+        if (http_is_trailer(&header)) {
             exchange->trailer_headers[count] = header;
             count++;
         }

@@ -20,7 +20,6 @@
  * Failure modes: the peer answers 300 or more before it has all: libcurl sends no more, writes give
  * -EPIPE, and the connection is not used again. The guest gives up: the connection is closed. */
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +31,7 @@ enum {
     REPLAY_MAX = 16 << 10,         /* bytes of the front that are kept to be sent again */
     SEND_BUFFER = 16 << 10,        /* libcurl's: its least */
     TRAILERS_MAX = 256,            /* lines */
+    TRAILER_NAME_MAX = 127,        /* one with a longer name is left out */
     TRAILERS_BYTES_MAX = 12 << 10, /* one read of libcurl's: what it has not read it may leak */
 };
 
@@ -222,22 +222,6 @@ void exchange_upload_set(struct http_exchange *exchange)
 
 /* -- the guest's side ------------------------------------------------------------------------- */
 
-bool http_exchange_wants_body(const struct http_exchange *exchange)
-{
-    return exchange->upload.state == UPLOAD_OPEN;
-}
-
-size_t http_exchange_room(const struct http_exchange *exchange)
-{
-    const struct exchange_upload *upload = &exchange->upload;
-    return upload->state == UPLOAD_OPEN ? HELD_MAX - held(upload) : 0;
-}
-
-size_t http_exchange_unsent(const struct http_exchange *exchange)
-{
-    return sendable(&exchange->upload);
-}
-
 static void resume(struct http_exchange *exchange)
 {
     if (exchange_upload_must_resume(&exchange->upload)) {
@@ -248,7 +232,7 @@ static void resume(struct http_exchange *exchange)
 int64_t http_exchange_write(struct http_exchange *exchange, const uint8_t *bytes, size_t len)
 {
     struct exchange_upload *upload = &exchange->upload;
-    size_t room = http_exchange_room(exchange);
+    size_t room = HELD_MAX - held(upload);
     size_t count = len < room ? len : room;
     if (upload->state != UPLOAD_OPEN) {
         return -EPIPE;
@@ -272,19 +256,6 @@ int64_t http_exchange_write(struct http_exchange *exchange, const uint8_t *bytes
     return (int64_t)count;
 }
 
-static bool is_trailer(const struct http_header *header)
-{
-    char name[128];
-    if (!http_is_token(header->name) || !http_is_value(header->value) ||
-        header->name.len >= sizeof name) {
-        return false;
-    }
-    for (size_t i = 0; i < header->name.len; i++) {
-        name[i] = (char)tolower(header->name.data[i]);
-    }
-    return !http_is_forbidden_trailer((struct span){(const uint8_t *)name, header->name.len});
-}
-
 static enum http_error add_trailer(struct exchange_upload *upload, const struct http_header *header)
 {
     char *line = request_make_line(header, /* without_value */ ": ");
@@ -298,7 +269,7 @@ static enum http_error add_trailers(struct exchange_upload *upload,
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_trailer(&trailers[i])) {
+        if (!http_is_trailer(&trailers[i]) || trailers[i].name.len > TRAILER_NAME_MAX) {
             continue;
         }
         bytes += trailers[i].name.len + trailers[i].value.len + strlen(": \r\n");

@@ -58,6 +58,19 @@ bool http_is_name(struct span text, const char *name)
     return true;
 }
 
+bool http_is_same_name(struct span a, struct span b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (to_lower(a.data[i]) != to_lower(b.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Lower-case names. A bit for each length that one has tells most others at once: every header of
  * every message is looked up. */
 struct name_set {
@@ -130,6 +143,12 @@ bool http_is_forbidden_trailer(struct span name)
     static const struct name_set set = {UINT64_MAX, ARRAY_COUNT(names),
                                         names}; /* trailers are few */
     return http_is_ours(name) || http_is_framing(name) || is_in(&set, name);
+}
+
+bool http_is_trailer(const struct http_header *line)
+{
+    return http_is_token(line->name) && http_is_value(line->value) &&
+           !http_is_forbidden_trailer(line->name);
 }
 
 /* How far the first element reaches: to a comma that is in no quoted string. */

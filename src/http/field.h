@@ -25,6 +25,7 @@ struct span http_trim(struct span text);
 
 /* Equal without regard to ASCII case; `name` is given in lower case. */
 bool http_is_name(struct span text, const char *name);
+bool http_is_same_name(struct span a, struct span b);
 
 /* Names with rules of their own, without regard to case. */
 
@@ -43,6 +44,9 @@ bool http_is_ours(struct span name);
 /* May not be in a trailer section (RFC 9110 section 6.5.1): framing, routing, authentication,
  * request modifiers, content's own description, and what is ours. */
 bool http_is_forbidden_trailer(struct span name);
+
+/* May the line stand in a trailer section: is it well-formed, and its name none of those? */
+bool http_is_trailer(const struct http_header *line);
 
 /* Walk the elements of a comma-separated list. `rest` is what is left of it; false behind the last.
  * Empty elements are passed over (RFC 9110 section 5.6.1). */

@@ -164,7 +164,9 @@ static int make_room(struct h1_exchange *x)
     return 0;
 }
 
-int64_t h1_fill(struct h1_exchange *x)
+/* Read more into rx. The number of bytes, 0 at the peer's end, or a negative errno; -ENOBUFS when
+ * there is no room. */
+static int64_t fill(struct h1_exchange *x)
 {
     if (x->end == x->rx_cap) {
         return -ENOBUFS;
@@ -260,7 +262,7 @@ int64_t h1_read(struct http_transaction *t, uint8_t *to, size_t len)
             }
         } else {
             n = make_room(x);
-            n = n == 0 ? h1_fill(x) : n;
+            n = n == 0 ? fill(x) : n;
         }
     } while (n > 0);
     if (n == -EAGAIN) {
@@ -427,7 +429,7 @@ static bool receive_head(struct http_connection *c)
 {
     struct h1_exchange *x = c->state;
     int r = x->end == x->rx_cap ? grow_in(x) : 0;
-    int64_t n = r == 0 ? h1_fill(x) : r;
+    int64_t n = r == 0 ? fill(x) : r;
     if (n == -EAGAIN && x->end == 0) {
         rest(c);
     } else if (n == -EAGAIN) {
@@ -487,7 +489,7 @@ static bool drain_body(struct h1_exchange *x)
         bool is_too_much =
             x->drained > DRAIN_MAX || (x->body.kind == H1_BODY_LENGTH && x->body.left > DRAIN_MAX);
         n = is_too_much ? -ENOBUFS : make_room(x);
-        n = n == 0 ? h1_fill(x) : n;
+        n = n == 0 ? fill(x) : n;
         if (n == -EAGAIN) {
             return false;
         }

@@ -56,10 +56,6 @@ struct h1_exchange {
 
 extern const struct http_transaction_ops h1_ops;
 
-/* h1.c: read more into rx. The number of bytes, 0 at the peer's end, or a negative errno; -ENOBUFS
- * when there is no room. */
-int64_t h1_fill(struct h1_exchange *x);
-
 /* h1.c: the read operation of the transaction, and its trailers. */
 int64_t h1_read(struct http_transaction *t, uint8_t *to, size_t len);
 uint32_t h1_trailers(struct http_transaction *t, const struct http_header **ret_trailers);

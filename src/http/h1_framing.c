@@ -220,24 +220,10 @@ static bool is_end_to_end(struct span name)
     return false;
 }
 
-/* Equal without regard to case; both are tokens. */
-static bool is_same_name(struct span a, struct span b)
-{
-    if (a.len != b.len) {
-        return false;
-    }
-    for (size_t i = 0; i < a.len; i++) {
-        if (http_lower[a.data[i]] != http_lower[b.data[i]]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool is_named(const struct h1_framing *framing, struct span name)
 {
     for (uint32_t i = 0; i < framing->named; i++) {
-        if (is_same_name(framing->names[i], name)) {
+        if (http_is_same_name(framing->names[i], name)) {
             return !is_end_to_end(name);
         }
     }

@@ -200,7 +200,8 @@ static void on_rest(struct loop_timer *timer)
     rest(container_of(timer, struct http_pool, rest));
 }
 
-int http_pool_new(struct loop *loop, struct http_pool **ret_pool, struct error *err)
+int http_pool_new(struct loop *loop, bool reaches_out, struct http_pool **ret_pool,
+                  struct error *err)
 {
     struct http_pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL) {
@@ -209,7 +210,7 @@ int http_pool_new(struct loop *loop, struct http_pool **ret_pool, struct error *
     pool->loop = loop;
     list_init(&pool->sockets);
     loop_deferred_init(&pool->retry, on_retry);
-    int r = curl_library_open(&pool->curl, err);
+    int r = reaches_out ? curl_library_open(&pool->curl, err) : 0;
     if (r < 0) {
         http_pool_free(pool);
         return r;

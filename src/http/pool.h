@@ -12,14 +12,18 @@
 #ifndef HYTHE_HTTP_POOL_H
 #define HYTHE_HTTP_POOL_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 struct http_pool;
 struct loop;
 
-/* Make a pool for clients on `loop`, which is borrowed; libcurl is opened now. 0, or a negative errno
- * with the reason in `err`. */
-int http_pool_new(struct loop *loop, struct http_pool **ret_pool, struct error *err);
+/* Make a pool for clients on `loop`, which is borrowed. libcurl is opened now, unless all that its
+ * clients ask for will be refused: without `reaches_out` their exchanges end with HTTP_DENIED. 0, or a
+ * negative errno with the reason in `err`. */
+int http_pool_new(struct loop *loop, bool reaches_out, struct http_pool **ret_pool,
+                  struct error *err);
 
 /* Close its connections and release it; its clients have been freed. NULL is fine. */
 void http_pool_free(struct http_pool *pool);

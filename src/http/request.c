@@ -3,51 +3,22 @@
  * A guest may set any header but those that belong to the connection and its framing: they are the
  * host's, or one guest could desynchronise a connection that a later request uses. Host must name
  * the authority of the URL, which is what the policy has judged. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/container.h"
 #include "base/num.h"
+#include "http/bytes.h"
 #include "http/exchange.h"
+#include "http/field.h"
 
 enum { METHOD_MAX = 64, HEADERS_MAX = 1024, HEADERS_BYTES_MAX = 256 << 10 };
 
-/* Left out of what is sent; libcurl writes its own. */
-static const char *const framing[] = {
-    "connection",     "keep-alive",         "proxy-connection", "te",
-    "trailer",        "transfer-encoding",  "upgrade",          "expect",
-    "http2-settings", "proxy-authenticate",
-};
-
-/* RFC 9110 5.6.2 */
-static bool is_token(struct span text)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (!isalnum(c) && (c == '\0' || strchr(others, c) == NULL)) {
-            return false;
-        }
-    }
-    return text.len > 0;
-}
-
+/* No control character but the tab; blanks at its ends are let through. */
 static bool is_value(struct span text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_name(struct span name, const char *text)
-{
-    return name.len == strlen(text) && strncasecmp((const char *)name.data, text, name.len) == 0;
+    return text.len == 0 ||
+           http_skip_value(text.data, text.data + text.len) == text.data + text.len;
 }
 
 bool request_line_is(const char *line, const char *name)
@@ -56,14 +27,11 @@ bool request_line_is(const char *line, const char *name)
     return strncasecmp(line, name, len) == 0 && line[len] == ':';
 }
 
+/* Left out of what is sent; libcurl writes its own. */
 static bool is_framing(struct span name)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(framing); i++) {
-        if (is_name(name, framing[i])) {
-            return true;
-        }
-    }
-    return false;
+    return http_is_hop_by_hop(name) || http_is_framing(name) || http_is_name(name, "expect") ||
+           http_is_name(name, "proxy-authenticate");
 }
 
 /* The authority, with or without the port. */
@@ -73,11 +41,11 @@ static bool is_own_host(const struct http_exchange *exchange, struct span value)
     const struct http_target *target = &exchange->url.target;
     bool is_v6 = strchr(target->host, ':') != NULL;
     (void)snprintf(text, sizeof text, is_v6 ? "[%s]:%u" : "%s:%u", target->host, target->port);
-    if (is_name(value, text)) {
+    if (http_is_name(value, text)) {
         return true;
     }
     *strrchr(text, ':') = '\0';
-    return is_name(value, text);
+    return http_is_name(value, text);
 }
 
 /* Does the guest declare the length that its body has, or will have? */
@@ -109,13 +77,13 @@ static enum http_error add_header(struct http_exchange *exchange,
                                   const struct http_request *request,
                                   const struct http_header *header)
 {
-    if (!is_token(header->name) || !is_value(header->value)) {
+    if (!http_is_token(header->name) || !is_value(header->value)) {
         return HTTP_BAD_HEADER;
     }
-    if (is_name(header->name, "host")) {
+    if (http_is_name(header->name, "host")) {
         return is_own_host(exchange, header->value) ? HTTP_OK : HTTP_BAD_HEADER;
     }
-    if (is_name(header->name, "content-length")) {
+    if (http_is_name(header->name, "content-length")) {
         return is_own_length(request, header->value) ? HTTP_OK : HTTP_BAD_HEADER;
     }
     if (is_framing(header->name)) {
@@ -155,7 +123,7 @@ enum http_error exchange_set_request(struct http_exchange *exchange,
                                      const struct http_request *request)
 {
     struct span method = request->method;
-    if (method.len > METHOD_MAX || !is_token(method) || is_name(method, "CONNECT")) {
+    if (method.len > METHOD_MAX || !http_is_token(method) || http_is_name(method, "connect")) {
         return HTTP_BAD_METHOD;
     }
     exchange->method = strndup((const char *)method.data, method.len);

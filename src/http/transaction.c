@@ -261,11 +261,6 @@ void http_transaction_fail(struct http_transaction *t, uint16_t status, uint32_t
     break_off(t);
 }
 
-bool http_transaction_has_responded(const struct http_transaction *t)
-{
-    return t->status != 0;
-}
-
 /* -- for the protocols ------------------------------------------------------------------------ */
 
 void transaction_begin(struct http_transaction *t, struct http_connection *connection,

@@ -126,7 +126,4 @@ void http_transaction_respond_all(struct http_transaction *transaction,
 void http_transaction_fail(struct http_transaction *transaction, uint16_t status,
                            uint32_t retry_after_s);
 
-/* Has the response's head been given to the front? */
-bool http_transaction_has_responded(const struct http_transaction *transaction);
-
 #endif

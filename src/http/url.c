@@ -174,25 +174,107 @@ static enum http_error get_parts(const struct curl_library *curl, struct http_ur
     return HTTP_OK;
 }
 
+/* -- without libcurl -------------------------------------------------------------------------- */
+
+/* "HOST" or "HOST:PORT", with an IPv6 address in brackets, into the target. */
+static enum http_error take_authority(struct http_url *url, struct span authority)
+{
+    const char *text = (const char *)authority.data;
+    bool is_v6 = authority.len > 0 && text[0] == '[';
+    const char *end = memchr(text, is_v6 ? ']' : ':', authority.len);
+    size_t host_len = end != NULL ? (size_t)(end - text) : authority.len;
+    size_t port_at = is_v6 ? host_len + 1 : host_len;
+    uint64_t port = strcmp(url->scheme, "https") == 0 ? 443 : 80;
+    if (host_len <= (size_t)is_v6 || host_len > HOST_MAX || port_at > authority.len) {
+        return HTTP_BAD_URL;
+    }
+    url->host = strndup(text + is_v6, host_len - is_v6);
+    if (url->host == NULL) {
+        return HTTP_NO_MEMORY;
+    }
+    if (!is_ascii(url->host)) {
+        return HTTP_BAD_URL;
+    }
+    for (char *at = url->host; *at != '\0'; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    char digits[8] = "";
+    size_t rest = authority.len - port_at; /* with its colon */
+    if (rest > 0 && (text[port_at] != ':' || rest > sizeof digits)) {
+        return HTTP_BAD_URL;
+    }
+    if (rest > 1) {
+        memcpy(digits, text + port_at + 1, rest - 1);
+    }
+    if (rest > 1 && (num_parse_u64(digits, UINT16_MAX, &port) < 0 || port == 0)) {
+        return HTTP_BAD_URL;
+    }
+    url->target.port = (uint16_t)port;
+    return HTTP_OK;
+}
+
+/* Of a guest that may reach nothing libcurl is not opened. What it wanted is only said to the operator
+ * and never dialled, so that another reading of a strange URL than libcurl's does no harm. */
+static enum http_error parse_plain(struct span text, struct http_url *url)
+{
+    static const char mark[] = "://";
+    if (text.len > URL_MAX) {
+        return HTTP_URL_TOO_LONG;
+    }
+    if (text.len == 0 || has_control(text)) {
+        return HTTP_BAD_URL;
+    }
+    url->url = strndup((const char *)text.data, text.len);
+    if (url->url == NULL) {
+        return HTTP_NO_MEMORY;
+    }
+    const char *scheme_end = strstr(url->url, mark);
+    if (scheme_end == NULL) {
+        return HTTP_BAD_URL;
+    }
+    url->scheme = strndup(url->url, (size_t)(scheme_end - url->url));
+    if (url->scheme == NULL) {
+        return HTTP_NO_MEMORY;
+    }
+    for (char *at = url->scheme; *at != '\0'; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    if (strcmp(url->scheme, "http") != 0 && strcmp(url->scheme, "https") != 0) {
+        return HTTP_BAD_SCHEME;
+    }
+    const char *authority = scheme_end + sizeof mark - 1;
+    size_t len = strcspn(authority, "/?#");
+    const char *user_end = memrchr(authority, '@', len);
+    if (user_end != NULL) {
+        len -= (size_t)(user_end + 1 - authority);
+        authority = user_end + 1;
+    }
+    enum http_error error = take_authority(url, (struct span){(const uint8_t *)authority, len});
+    url->target.url = url->url;
+    url->target.scheme = url->scheme;
+    url->target.host = url->host;
+    return error;
+}
+
 enum http_error http_url_parse(const struct curl_library *curl, struct span text,
                                const struct http_url *base, struct http_url *ret_url)
 {
     *ret_url = (struct http_url){0};
+    if (curl->handle == NULL) {
+        return parse_plain(text, ret_url);
+    }
     enum http_error error = set_text(curl, ret_url, text, base);
     return error == HTTP_OK ? get_parts(curl, ret_url) : error;
 }
 
 void http_url_done(const struct curl_library *curl, struct http_url *url)
 {
+    void (*release)(void *) = curl->handle != NULL ? curl->free : free;
     if (url->handle != NULL) {
         curl->url_cleanup(url->handle);
     }
-    if (url->url != NULL) {
-        curl->free(url->url);
-    }
-    if (url->scheme != NULL) {
-        curl->free(url->scheme);
-    }
+    release(url->url);
+    release(url->scheme);
     free(url->host);
     *url = (struct http_url){0};
 }

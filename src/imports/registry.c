@@ -26,7 +26,7 @@ static bool has_type(const struct host_func *func, const struct module_import *i
     return strcmp(func->params, import->params) == 0 && strcmp(func->results, import->results) == 0;
 }
 
-static const struct host_func *find(const struct module_import *import, bool any_type)
+static const struct host_func *find(const struct module_import *import)
 {
     for (size_t i = 0; i < ARRAY_COUNT(registry); i++) {
         if (strcmp(registry[i].module, import->module) != 0) {
@@ -35,7 +35,7 @@ static const struct host_func *find(const struct module_import *import, bool any
         const struct func_table *table = registry[i].table;
         for (size_t row = 0; row < table->count; row++) {
             const struct host_func *func = &table->rows[row];
-            if (strcmp(func->name, import->name) == 0 && (any_type || has_type(func, import))) {
+            if (strcmp(func->name, import->name) == 0 && has_type(func, import)) {
                 return func;
             }
         }
@@ -45,15 +45,10 @@ static const struct host_func *find(const struct module_import *import, bool any
 
 const struct host_func *imports_find(const struct module_import *import)
 {
-    return import->kind == EXTERN_FUNC ? find(import, false) : NULL;
+    return import->kind == EXTERN_FUNC ? find(import) : NULL;
 }
 
 bool imports_offer(const struct module_import *import)
 {
     return imports_find(import) != NULL;
-}
-
-const struct host_func *imports_find_name(const struct module_import *import)
-{
-    return find(import, true);
 }

@@ -13,7 +13,4 @@ const struct host_func *imports_find(const struct module_import *import);
 /* The same as a yes or no, for the dialect check. */
 bool imports_offer(const struct module_import *import);
 
-/* A function of the import's name but another type, or NULL: for explaining. */
-const struct host_func *imports_find_name(const struct module_import *import);
-
 #endif

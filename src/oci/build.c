@@ -13,14 +13,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "oci/build_document.h"
 #include "oci/build_output.h"
+#include "oci/layout.h"
 #include "oci/reference.h"
 #include "oci/tar.h"
 
 /* An image being made. */
 struct build {
-    const struct build_options *options; /* borrowed */
+    const struct image_options *options; /* borrowed */
     struct build_output output;
     struct build_layer layer;
     struct reference reference;
@@ -39,14 +41,13 @@ static int check_module(const char *path, int fd, struct error *err)
 {
     uint8_t bytes[64];
     ssize_t n = pread(fd, bytes, sizeof bytes, 0);
-    size_t len = strlen(path);
     if (n >= 4 && memcmp(bytes, "\0asm", 4) == 0) {
         return 0;
     }
-    if (len > 4 && strcmp(path + len - 4, ".wat") == 0) {
+    if (text_has_ending(path, ".wat")) {
         return 0;
     }
-    if (len > 5 && strcmp(path + len - 5, ".toml") == 0) {
+    if (text_has_ending(path, ".toml")) {
         return error_set(err, -EINVAL,
                          "%s: it is a configuration; give the directory that holds it and its "
                          "modules",
@@ -58,14 +59,10 @@ static int check_module(const char *path, int fd, struct error *err)
                          : "");
 }
 
-static int check_file(const struct build *build, int fd)
+static int check_file(const struct build *build, int fd, const struct stat *st)
 {
-    const char *input = build->options->input;
-    struct stat st;
-    if (fstat(fd, &st) < 0) {
-        return error_set_errno(build->err, -errno, "%s", input);
-    }
-    if (!S_ISREG(st.st_mode)) {
+    const char *input = build->options->operand;
+    if (!S_ISREG(st->st_mode)) {
         return error_set(build->err, -EINVAL, "%s: it is neither a file nor a directory", input);
     }
     return check_module(input, fd, build->err);
@@ -81,16 +78,16 @@ static int check_dir(const struct build *build, int fd)
     }
     if (build->options->entrypoint.count > 0) {
         return error_set(build->err, -ENOENT, "%s: there is no file %s in it to be the entry point",
-                         build->options->input, path);
+                         build->options->operand, path);
     }
     return error_set(build->err, -ENOENT,
                      "%s: it has no hythe.toml; name what is to be started: --entrypoint /app.wasm",
-                     build->options->input);
+                     build->options->operand);
 }
 
 static int check_input(struct build *build)
 {
-    const char *input = build->options->input;
+    const char *input = build->options->operand;
     struct stat st;
     int fd = open(input, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &st) < 0) {
@@ -109,7 +106,7 @@ static int check_input(struct build *build)
     build->entry.is_dir = S_ISDIR(st.st_mode);
     int r = build_entry_set(&build->entry, build->options, build->err);
     if (r == 0) {
-        r = build->entry.is_dir ? check_dir(build, fd) : check_file(build, fd);
+        r = build->entry.is_dir ? check_dir(build, fd) : check_file(build, fd, &st);
     }
     (void)close(fd); /* was only looked at */
     return r;
@@ -120,12 +117,12 @@ static int check_input(struct build *build)
 /* Write a text as a blob and release it. */
 static int put_blob(struct build *build, char *text, struct build_blob *ret_blob)
 {
-    char name[DIGEST_TEXT_SIZE + 16];
+    char name[LAYOUT_BLOB_NAME_SIZE];
     struct build_blob blob = {.size = strlen(text)};
     struct span bytes = span_of(text);
     int r = digest_of(bytes, blob.digest, build->err);
     if (r == 0) {
-        (void)snprintf(name, sizeof name, "blobs/sha256/%s", blob.digest + DIGEST_PREFIX_LEN);
+        layout_blob_name(blob.digest, name);
         r = build_output_put(&build->output, name, bytes, build->err);
     }
     free(text);
@@ -148,7 +145,7 @@ static int fail_memory(const struct build *build)
 
 static int write_layer(struct build *build)
 {
-    const char *input = build->options->input;
+    const char *input = build->options->operand;
     int r = build_output_begin_layer(&build->output, &build->layer, build->err);
     if (r == 0) {
         r = build->entry.is_dir
@@ -158,7 +155,7 @@ static int write_layer(struct build *build)
     if (r == 0) {
         r = build_output_end_layer(&build->output, &build->layer, build->err);
     }
-    build->size += build->layer.size;
+    build->size += build->layer.blob.size;
     return r;
 }
 
@@ -167,8 +164,8 @@ static int write_platform(struct build *build, size_t index)
     const struct build_platform *platform = &build->platforms.items[index];
     struct build_blob config;
     char *text = NULL;
-    if (build_config_text(build->options, &build->entry, platform, build->layer.digest, &text) <
-        0) {
+    if (build_config_text(build->options, &build->entry, platform, build->layer.blob.digest,
+                          &text) < 0) {
         return fail_memory(build);
     }
     int r = put_blob(build, text, &config);
@@ -178,8 +175,7 @@ static int write_platform(struct build *build, size_t index)
     if (index == 1) {
         build->docker_config = config;
     }
-    const struct build_blob layer = {.size = build->layer.size};
-    if (build_manifest_text(build->options, &config, layer.size, build->layer.digest, &text) < 0) {
+    if (build_manifest_text(build->options, &config, &build->layer.blob, &text) < 0) {
         return fail_memory(build);
     }
     return put_blob(build, text, &build->manifests[index]);
@@ -201,11 +197,11 @@ static int write_index(struct build *build)
 static int write_docker(struct build *build)
 {
     char *text = NULL;
-    if (!build->options->is_for_docker) {
+    if (!build->options->docker_archive) {
         return 0;
     }
-    if (build_docker_text(&build->docker_config, build->layer.digest, build->reference.full,
-                          &text) < 0) {
+    if (build_docker_text(&build->docker_config, &build->layer.blob, build->reference.full, &text) <
+        0) {
         return fail_memory(build);
     }
     return put_text(build, "manifest.json", text);
@@ -240,12 +236,12 @@ static int write_all(struct build *build)
 
 static int check_options(struct build *build)
 {
-    const struct build_options *options = build->options;
-    int r = reference_parse(options->name, &build->reference, build->err);
+    const struct image_options *options = build->options;
+    int r = reference_parse(options->tag, &build->reference, build->err);
     if (r == 0) {
-        r = build_platforms_set(&build->platforms, &options->platforms, build->err);
+        r = build_platforms_set(&build->platforms, &options->index, build->err);
     }
-    if (r == 0 && options->is_for_docker && build->platforms.count < 2) {
+    if (r == 0 && options->docker_archive && build->platforms.count < 2) {
         r = error_set(
             build->err, -EINVAL,
             "Docker's classic store takes no image for wasi/wasm; give --index linux/amd64 "
@@ -260,20 +256,19 @@ static int check_options(struct build *build)
     return r;
 }
 
-int build_image(const struct build_options *options, struct build_result *ret_result,
+int build_image(const struct image_options *options, struct build_result *ret_result,
                 struct error *err)
 {
     struct build *build = calloc(1, sizeof *build);
     if (build == NULL) {
         return error_set(err, -ENOMEM, "out of memory for making an image");
     }
-    size_t len = strlen(options->output);
     build->options = options;
     build->err = err;
     build->output = (struct build_output){
         .path = options->output,
-        .is_archive = len > 4 && strcmp(options->output + len - 4, ".tar") == 0,
-        .is_forced = options->is_forced,
+        .is_archive = text_has_ending(options->output, ".tar"),
+        .is_forced = options->force,
         .mtime_s = options->epoch_s,
         .fd = -1,
         .layer_fd = -1,
@@ -289,7 +284,7 @@ int build_image(const struct build_options *options, struct build_result *ret_re
         r = write_all(build);
     }
     if (r == 0) {
-        *ret_result = (struct build_result){.size = build->size, .written = build->output.at};
+        *ret_result = (struct build_result){.size = build->size};
         (void)snprintf(ret_result->name, sizeof ret_result->name, "%s", build->reference.full);
         (void)snprintf(ret_result->digest, sizeof ret_result->digest, "%s", build->top.digest);
     }

@@ -8,9 +8,11 @@
 #include <time.h>
 
 #include "base/container.h"
+#include "base/json.h"
 #include "base/num.h"
+#include "base/text.h"
 #include "base/utf8.h"
-#include "oci/json.h"
+#include "oci/layout.h"
 
 static const char index_type[] = "application/vnd.oci.image.index.v1+json";
 static const char manifest_type[] = "application/vnd.oci.image.manifest.v1+json";
@@ -82,37 +84,33 @@ static int add_platform(struct build_platforms *platforms, const char *text, siz
     return 0;
 }
 
-int build_platforms_set(struct build_platforms *platforms, const struct build_list *list,
+int build_platforms_set(struct build_platforms *platforms, const struct string_list *list,
                         struct error *err)
 {
     *platforms =
         (struct build_platforms){.items = {{.os = "wasi", .architecture = "wasm"}}, .count = 1};
     for (uint32_t i = 0; i < list->count; i++) {
         const char *text = list->items[i];
-        while (true) {
-            size_t len = strcspn(text, ",");
-            int r = add_platform(platforms, text, len, err);
+        struct span part;
+        while (text_next_part(&text, ',', &part)) {
+            int r = add_platform(platforms, (const char *)part.data, part.len, err);
             if (r < 0) {
                 return r;
             }
-            if (text[len] == '\0') {
-                break;
-            }
-            text += len + 1;
         }
     }
     return 0;
 }
 
-int build_entry_set(struct build_entry *entry, const struct build_options *options,
+int build_entry_set(struct build_entry *entry, const struct image_options *options,
                     struct error *err)
 {
     const char *path = "hythe.toml";
     if (options->entrypoint.count > 0) {
         path = options->entrypoint.items[0];
     } else if (!entry->is_dir) {
-        const char *slash = strrchr(options->input, '/');
-        path = slash != NULL ? slash + 1 : options->input;
+        const char *slash = strrchr(options->operand, '/');
+        path = slash != NULL ? slash + 1 : options->operand;
     }
     int r = tar_clean_path(path, entry->path);
     if (r < 0 || entry->path[0] == '\0') {
@@ -125,7 +123,7 @@ int build_entry_set(struct build_entry *entry, const struct build_options *optio
     return 0;
 }
 
-static int check_texts(const char *option, const struct build_list *list, bool is_pair,
+static int check_texts(const char *option, const struct string_list *list, bool is_pair,
                        struct error *err)
 {
     for (uint32_t i = 0; i < list->count; i++) {
@@ -161,11 +159,11 @@ static int check_port(const char *text, struct error *err)
     return 0;
 }
 
-int build_lists_check(const struct build_options *options, struct error *err)
+int build_lists_check(const struct image_options *options, struct error *err)
 {
     const struct {
         const char *option;
-        const struct build_list *list;
+        const struct string_list *list;
         bool is_pair;
     } rows[] = {
         {"entrypoint", &options->entrypoint, false},
@@ -195,17 +193,16 @@ int build_lists_check(const struct build_options *options, struct error *err)
 
 /* -- parts ------------------------------------------------------------------------------------ */
 
-static cJSON *texts(struct json_writer *writer, const struct build_list *list)
+static void put_texts(struct json_writer *writer, cJSON *object, const char *key,
+                      const struct string_list *list)
 {
-    cJSON *array = cJSON_CreateArray();
-    for (uint32_t i = 0; array != NULL && i < list->count; i++) {
-        json_append(writer, array, cJSON_CreateString(list->items[i]));
+    if (list->count > 0) {
+        json_put(writer, object, key, json_texts(writer, list->items, list->count));
     }
-    return array;
 }
 
 /* An object of NAME=VALUE; of two with one name the later one is taken. */
-static cJSON *pairs(struct json_writer *writer, const struct build_list *list)
+static cJSON *pairs(struct json_writer *writer, const struct string_list *list)
 {
     cJSON *object = cJSON_CreateObject();
     for (uint32_t i = 0; object != NULL && i < list->count; i++) {
@@ -222,7 +219,7 @@ static cJSON *pairs(struct json_writer *writer, const struct build_list *list)
     return object;
 }
 
-static cJSON *ports(struct json_writer *writer, const struct build_list *list)
+static cJSON *ports(struct json_writer *writer, const struct string_list *list)
 {
     cJSON *object = cJSON_CreateObject();
     for (uint32_t i = 0; object != NULL && i < list->count; i++) {
@@ -235,28 +232,30 @@ static cJSON *ports(struct json_writer *writer, const struct build_list *list)
     return object;
 }
 
-static cJSON *descriptor(struct json_writer *writer, const char *media_type, const char *digest,
-                         uint64_t size)
+static cJSON *descriptor(struct json_writer *writer, const char *media_type,
+                         const struct build_blob *blob)
 {
     cJSON *object = cJSON_CreateObject();
-    if (object != NULL) {
-        json_put_text(writer, object, "mediaType", media_type);
-        json_put_text(writer, object, "digest", digest);
-        json_put_u64(writer, object, "size", size);
-    }
+    json_put_text(writer, object, "mediaType", media_type);
+    json_put_text(writer, object, "digest", blob->digest);
+    json_put_u64(writer, object, "size", blob->size);
     return object;
+}
+
+static void put_platform(struct json_writer *writer, cJSON *object,
+                         const struct build_platform *platform)
+{
+    json_put_text(writer, object, "architecture", platform->architecture);
+    json_put_text(writer, object, "os", platform->os);
+    if (platform->variant[0] != '\0') {
+        json_put_text(writer, object, "variant", platform->variant);
+    }
 }
 
 static cJSON *platform_object(struct json_writer *writer, const struct build_platform *platform)
 {
     cJSON *object = cJSON_CreateObject();
-    if (object != NULL) {
-        json_put_text(writer, object, "architecture", platform->architecture);
-        json_put_text(writer, object, "os", platform->os);
-        if (platform->variant[0] != '\0') {
-            json_put_text(writer, object, "variant", platform->variant);
-        }
-    }
+    put_platform(writer, object, platform);
     return object;
 }
 
@@ -264,16 +263,14 @@ static cJSON *platform_object(struct json_writer *writer, const struct build_pla
 static cJSON *document(struct json_writer *writer, const char *media_type)
 {
     cJSON *object = cJSON_CreateObject();
-    if (object != NULL) {
-        json_put_u64(writer, object, "schemaVersion", 2);
-        json_put_text(writer, object, "mediaType", media_type);
-    }
+    json_put_u64(writer, object, "schemaVersion", 2);
+    json_put_text(writer, object, "mediaType", media_type);
     return object;
 }
 
 /* -- documents -------------------------------------------------------------------------------- */
 
-static cJSON *entrypoint(struct json_writer *writer, const struct build_options *options,
+static cJSON *entrypoint(struct json_writer *writer, const struct image_options *options,
                          const struct build_entry *entry)
 {
     char path[TAR_NAME_MAX + 1];
@@ -286,7 +283,7 @@ static cJSON *entrypoint(struct json_writer *writer, const struct build_options 
     return array;
 }
 
-static cJSON *config_object(struct json_writer *writer, const struct build_options *options,
+static cJSON *config_object(struct json_writer *writer, const struct image_options *options,
                             const struct build_entry *entry)
 {
     cJSON *object = cJSON_CreateObject();
@@ -296,13 +293,9 @@ static cJSON *config_object(struct json_writer *writer, const struct build_optio
     if (options->ports.count > 0) {
         json_put(writer, object, "ExposedPorts", ports(writer, &options->ports));
     }
-    if (options->env.count > 0) {
-        json_put(writer, object, "Env", texts(writer, &options->env));
-    }
+    put_texts(writer, object, "Env", &options->env);
     json_put(writer, object, "Entrypoint", entrypoint(writer, options, entry));
-    if (options->cmd.count > 0) {
-        json_put(writer, object, "Cmd", texts(writer, &options->cmd));
-    }
+    put_texts(writer, object, "Cmd", &options->cmd);
     if (options->labels.count > 0) {
         json_put(writer, object, "Labels", pairs(writer, &options->labels));
     }
@@ -310,7 +303,7 @@ static cJSON *config_object(struct json_writer *writer, const struct build_optio
 }
 
 static void put_created(struct json_writer *writer, cJSON *object,
-                        const struct build_options *options)
+                        const struct image_options *options)
 {
     char text[64] = "";
     struct tm parts;
@@ -321,7 +314,7 @@ static void put_created(struct json_writer *writer, cJSON *object,
     }
 }
 
-int build_config_text(const struct build_options *options, const struct build_entry *entry,
+int build_config_text(const struct image_options *options, const struct build_entry *entry,
                       const struct build_platform *platform, const char *diff_id, char **ret_text)
 {
     struct json_writer writer = {0};
@@ -329,11 +322,7 @@ int build_config_text(const struct build_options *options, const struct build_en
     cJSON *rootfs = cJSON_CreateObject();
     cJSON *diff_ids = cJSON_CreateArray();
     put_created(&writer, object, options);
-    json_put_text(&writer, object, "architecture", platform->architecture);
-    json_put_text(&writer, object, "os", platform->os);
-    if (platform->variant[0] != '\0') {
-        json_put_text(&writer, object, "variant", platform->variant);
-    }
+    put_platform(&writer, object, platform);
     json_put(&writer, object, "config", config_object(&writer, options, entry));
     json_append(&writer, diff_ids, cJSON_CreateString(diff_id));
     json_put_text(&writer, rootfs, "type", "layers");
@@ -342,15 +331,14 @@ int build_config_text(const struct build_options *options, const struct build_en
     return json_finish(&writer, object, ret_text);
 }
 
-int build_manifest_text(const struct build_options *options, const struct build_blob *config,
-                        uint64_t layer_size, const char *layer_digest, char **ret_text)
+int build_manifest_text(const struct image_options *options, const struct build_blob *config,
+                        const struct build_blob *layer, char **ret_text)
 {
     struct json_writer writer = {0};
     cJSON *object = document(&writer, manifest_type);
     cJSON *layers = cJSON_CreateArray();
-    json_put(&writer, object, "config",
-             descriptor(&writer, config_type, config->digest, config->size));
-    json_append(&writer, layers, descriptor(&writer, layer_type, layer_digest, layer_size));
+    json_put(&writer, object, "config", descriptor(&writer, config_type, config));
+    json_append(&writer, layers, descriptor(&writer, layer_type, layer));
     json_put(&writer, object, "layers", layers);
     if (options->annotations.count > 0) {
         json_put(&writer, object, "annotations", pairs(&writer, &options->annotations));
@@ -365,7 +353,7 @@ int build_index_text(const struct build_platforms *platforms, const struct build
     cJSON *object = document(&writer, index_type);
     cJSON *array = cJSON_CreateArray();
     for (size_t i = 0; i < platforms->count; i++) {
-        cJSON *item = descriptor(&writer, manifest_type, manifests[i].digest, manifests[i].size);
+        cJSON *item = descriptor(&writer, manifest_type, &manifests[i]);
         json_put(&writer, item, "platform", platform_object(&writer, &platforms->items[i]));
         json_append(&writer, array, item);
     }
@@ -381,8 +369,7 @@ int build_top_text(const struct build_platforms *platforms, const struct build_b
     cJSON *object = document(&writer, index_type);
     cJSON *array = cJSON_CreateArray();
     cJSON *names = cJSON_CreateObject();
-    cJSON *item =
-        descriptor(&writer, is_single ? manifest_type : index_type, top->digest, top->size);
+    cJSON *item = descriptor(&writer, is_single ? manifest_type : index_type, top);
     if (is_single) {
         json_put(&writer, item, "platform", platform_object(&writer, &platforms->items[0]));
     }
@@ -394,20 +381,20 @@ int build_top_text(const struct build_platforms *platforms, const struct build_b
     return json_finish(&writer, object, ret_text);
 }
 
-int build_docker_text(const struct build_blob *config, const char *layer_digest, const char *name,
-                      char **ret_text)
+int build_docker_text(const struct build_blob *config, const struct build_blob *layer,
+                      const char *name, char **ret_text)
 {
     struct json_writer writer = {0};
-    char path[DIGEST_TEXT_SIZE + 16];
+    char path[LAYOUT_BLOB_NAME_SIZE];
     cJSON *object = cJSON_CreateObject();
     cJSON *tags = cJSON_CreateArray();
     cJSON *layers = cJSON_CreateArray();
     cJSON *array = cJSON_CreateArray();
-    (void)snprintf(path, sizeof path, "blobs/sha256/%s", config->digest + DIGEST_PREFIX_LEN);
+    layout_blob_name(config->digest, path);
     json_put_text(&writer, object, "Config", path);
     json_append(&writer, tags, cJSON_CreateString(name));
     json_put(&writer, object, "RepoTags", tags);
-    (void)snprintf(path, sizeof path, "blobs/sha256/%s", layer_digest + DIGEST_PREFIX_LEN);
+    layout_blob_name(layer->digest, path);
     json_append(&writer, layers, cJSON_CreateString(path));
     json_put(&writer, object, "Layers", layers);
     json_append(&writer, array, object);

@@ -9,16 +9,11 @@
 
 #include "base/error.h"
 #include "oci/build.h"
-#include "oci/digest.h"
+#include "oci/build_layer.h"
 #include "oci/reference.h"
 #include "oci/tar.h"
 
 enum { BUILD_PLATFORMS_MAX = 16, BUILD_WORD_MAX = 32 };
-
-struct build_blob {
-    char digest[DIGEST_TEXT_SIZE];
-    uint64_t size;
-};
 
 struct build_platform {
     char os[BUILD_WORD_MAX];
@@ -38,21 +33,21 @@ struct build_entry {
 };
 
 /* Read the list of further platforms: "linux/amd64,linux/arm64/v8". */
-int build_platforms_set(struct build_platforms *platforms, const struct build_list *list,
+int build_platforms_set(struct build_platforms *platforms, const struct string_list *list,
                         struct error *err);
 
 /* Read where the module is to be in the image. */
-int build_entry_set(struct build_entry *entry, const struct build_options *options,
+int build_entry_set(struct build_entry *entry, const struct image_options *options,
                     struct error *err);
 
 /* Refuse pairs without a name, ports that are none, and what is no UTF-8. */
-int build_lists_check(const struct build_options *options, struct error *err);
+int build_lists_check(const struct image_options *options, struct error *err);
 
 /* Make a document; free() releases the text. 0 or -ENOMEM. */
-int build_config_text(const struct build_options *options, const struct build_entry *entry,
+int build_config_text(const struct image_options *options, const struct build_entry *entry,
                       const struct build_platform *platform, const char *diff_id, char **ret_text);
-int build_manifest_text(const struct build_options *options, const struct build_blob *config,
-                        uint64_t layer_size, const char *layer_digest, char **ret_text);
+int build_manifest_text(const struct image_options *options, const struct build_blob *config,
+                        const struct build_blob *layer, char **ret_text);
 int build_index_text(const struct build_platforms *platforms, const struct build_blob *manifests,
                      char **ret_text);
 
@@ -61,7 +56,7 @@ int build_top_text(const struct build_platforms *platforms, const struct build_b
                    const struct reference *reference, char **ret_text);
 
 /* manifest.json, which Docker's classic store reads. */
-int build_docker_text(const struct build_blob *config, const char *layer_digest, const char *name,
-                      char **ret_text);
+int build_docker_text(const struct build_blob *config, const struct build_blob *layer,
+                      const char *name, char **ret_text);
 
 #endif

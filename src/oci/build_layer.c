@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/strings.h"
+#include "oci/file.h"
 #include "oci/tar_write.h"
 
 enum {
@@ -39,18 +40,10 @@ static int put(struct writer *writer, struct span bytes)
 {
     struct build_layer *layer = writer->layer;
     int r = digest_update(writer->digest, bytes);
-    while (r == 0 && bytes.len > 0) {
-        ssize_t n = pwrite(layer->fd, bytes.data, bytes.len, (off_t)(layer->offset + layer->size));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            r = -errno;
-            break;
-        }
-        layer->size += (uint64_t)n;
-        bytes = (struct span){bytes.data + n, bytes.len - (size_t)n};
+    if (r == 0) {
+        r = file_write_at(layer->fd, layer->offset + layer->blob.size, bytes);
     }
+    layer->blob.size += bytes.len;
     return r < 0 ? error_set_errno(writer->err, r, "writing the layer") : 0;
 }
 
@@ -296,7 +289,7 @@ static int finish(struct writer *writer, int code)
     if (code == 0) {
         code = put_zeros(writer, TAR_END_SIZE);
     }
-    if (code == 0 && digest_finish(writer->digest, writer->layer->digest) < 0) {
+    if (code == 0 && digest_finish(writer->digest, writer->layer->blob.digest) < 0) {
         code = error_set(writer->err, -EIO, "computing the layer's digest");
     }
     digest_free(writer->digest);
@@ -308,7 +301,7 @@ int build_layer_of_file(struct build_layer *layer, const char *path, const char 
 {
     struct writer writer = {.layer = layer, .err = err};
     struct stat st;
-    layer->size = 0;
+    layer->blob.size = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &st) < 0) {
         int code = error_set_errno(err, -errno, "%s: opening it", path);
@@ -329,7 +322,7 @@ int build_layer_of_file(struct build_layer *layer, const char *path, const char 
 int build_layer_of_dir(struct build_layer *layer, const char *path, struct error *err)
 {
     struct writer writer = {.layer = layer, .err = err};
-    layer->size = 0;
+    layer->blob.size = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
     if (fd < 0) {
         return error_set_errno(err, -errno, "%s: opening it", path);

@@ -8,11 +8,16 @@
 #include "base/error.h"
 #include "oci/digest.h"
 
+/* What others say of a blob. */
+struct build_blob {
+    char digest[DIGEST_TEXT_SIZE];
+    uint64_t size;
+};
+
 struct build_layer {
-    int fd;                        /* borrowed: written from `offset` on */
-    uint64_t offset;               /* where its bytes begin */
-    uint64_t size;                 /* set when it is done */
-    char digest[DIGEST_TEXT_SIZE]; /* set when it is done */
+    int fd;                 /* borrowed: written from `offset` on */
+    uint64_t offset;        /* where its bytes begin */
+    struct build_blob blob; /* set when it is done */
     uint64_t mtime_s;
 };
 

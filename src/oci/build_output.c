@@ -10,28 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "oci/file.h"
 #include "oci/layout.h"
 #include "oci/tar_write.h"
 
 enum { WALK_DESCRIPTORS = 16 };
 
 static const char layer_name[] = "blobs/sha256/layer";
-
-static int write_at(int fd, uint64_t at, struct span bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = pwrite(fd, bytes.data, bytes.len, (off_t)at);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return -errno;
-        }
-        at += (uint64_t)n;
-        bytes = (struct span){bytes.data + n, bytes.len - (size_t)n};
-    }
-    return 0;
-}
 
 /* -- beginning -------------------------------------------------------------------------------- */
 
@@ -83,8 +68,6 @@ static int make_archive(struct build_output *output)
 int build_output_open(struct build_output *output, struct error *err)
 {
     size_t len = strlen(output->path);
-    output->fd = -1;
-    output->layer_fd = -1;
     while (len > 1 && output->path[len - 1] == '/') {
         len--;
     }
@@ -157,7 +140,7 @@ static int append_header(struct build_output *output, const char *name, uint64_t
     buffer_init(&header, TAR_BLOCK);
     int r = tar_write_header(&header, &member);
     if (r == 0) {
-        r = write_at(output->fd, at, buffer_span(&header));
+        r = file_write_at(output->fd, at, buffer_span(&header));
     }
     buffer_done(&header);
     return r;
@@ -168,7 +151,7 @@ static int end_archive_layer(struct build_output *output, const char *name, uint
     static const uint8_t zeros[TAR_BLOCK];
     int r = append_header(output, name, size, /* at */ 0);
     if (r == 0) {
-        r = write_at(output->fd, TAR_BLOCK + size, (struct span){zeros, tar_padding(size)});
+        r = file_write_at(output->fd, TAR_BLOCK + size, (struct span){zeros, tar_padding(size)});
     }
     output->at = TAR_BLOCK + size + tar_padding(size);
     return r;
@@ -177,16 +160,14 @@ static int end_archive_layer(struct build_output *output, const char *name, uint
 int build_output_end_layer(struct build_output *output, const struct build_layer *layer,
                            struct error *err)
 {
-    char name[DIGEST_TEXT_SIZE + sizeof layer_name];
+    char name[LAYOUT_BLOB_NAME_SIZE];
     int r = 0;
-    (void)snprintf(name, sizeof name, "blobs/sha256/%s", layer->digest + DIGEST_PREFIX_LEN);
+    layout_blob_name(layer->blob.digest, name);
     if (output->is_archive) {
-        r = end_archive_layer(output, name, layer->size);
+        r = end_archive_layer(output, name, layer->blob.size);
     } else if (renameat(output->fd, layer_name, output->fd, name) < 0 ||
                fsync(output->layer_fd) < 0) {
         r = -errno;
-    } else {
-        output->at += layer->size;
     }
     return r < 0 ? error_set_errno(err, r, "%s: writing the layer", output->path) : 0;
 }
@@ -196,11 +177,11 @@ static int put_member(struct build_output *output, const char *name, struct span
     static const uint8_t zeros[TAR_BLOCK];
     int r = append_header(output, name, bytes.len, output->at);
     if (r == 0) {
-        r = write_at(output->fd, output->at + TAR_BLOCK, bytes);
+        r = file_write_at(output->fd, output->at + TAR_BLOCK, bytes);
     }
     uint64_t end = output->at + TAR_BLOCK + bytes.len;
     if (r == 0) {
-        r = write_at(output->fd, end, (struct span){zeros, tar_padding(bytes.len)});
+        r = file_write_at(output->fd, end, (struct span){zeros, tar_padding(bytes.len)});
     }
     output->at = end + tar_padding(bytes.len);
     return r;
@@ -212,11 +193,10 @@ static int put_file(struct build_output *output, const char *name, struct span b
     if (fd < 0) {
         return -errno;
     }
-    int r = write_at(fd, 0, bytes);
+    int r = file_write(fd, bytes);
     if (close(fd) < 0 && r == 0) {
         r = -errno;
     }
-    output->at += bytes.len;
     return r;
 }
 
@@ -268,8 +248,7 @@ int build_output_commit(struct build_output *output, struct error *err)
     static const uint8_t zeros[TAR_END_SIZE];
     int r = 0;
     if (output->is_archive) {
-        r = write_at(output->fd, output->at, (struct span){zeros, sizeof zeros});
-        output->at += sizeof zeros;
+        r = file_write_at(output->fd, output->at, (struct span){zeros, sizeof zeros});
     }
     if (r == 0 && fsync(output->fd) < 0) {
         r = -errno;

@@ -19,7 +19,7 @@ struct build_output {
     bool is_made; /* the temporary one is there */
     int fd;       /* of the archive, or of the layout's directory */
     int layer_fd; /* of a layout: the layer's file */
-    uint64_t at;  /* bytes written */
+    uint64_t at;  /* of an archive: where its next file begins */
     uint64_t mtime_s;
 };
 

@@ -45,13 +45,6 @@ static const struct library library = {
     .function_count = ARRAY_COUNT(functions),
 };
 
-static int begin(struct digest *digest)
-{
-    const struct libcrypto *crypto = &digest->crypto;
-    int ok = crypto->evp_digest_init_ex(digest->context, crypto->evp_sha256(), /* engine */ NULL);
-    return ok == 1 ? 0 : -EIO;
-}
-
 int digest_new(struct digest **ret_digest, struct error *err)
 {
     struct digest *digest = calloc(1, sizeof *digest);
@@ -64,8 +57,14 @@ int digest_new(struct digest **ret_digest, struct error *err)
         free(digest);
         return r;
     }
-    digest->context = digest->crypto.evp_md_ctx_new();
-    r = digest->context == NULL ? -ENOMEM : begin(digest);
+    const struct libcrypto *crypto = &digest->crypto;
+    digest->context = crypto->evp_md_ctx_new();
+    if (digest->context == NULL) {
+        r = -ENOMEM;
+    } else if (crypto->evp_digest_init_ex(digest->context, crypto->evp_sha256(),
+                                          /* engine */ NULL) != 1) {
+        r = -EIO;
+    }
     if (r < 0) {
         digest_free(digest);
         return error_set_errno(err, r, "beginning a SHA-256 digest");
@@ -104,7 +103,7 @@ int digest_finish(struct digest *digest, char text[DIGEST_TEXT_SIZE])
         text[DIGEST_PREFIX_LEN + 2 * i + 1] = digits[bytes[i] & 15];
     }
     text[DIGEST_TEXT_LEN] = '\0';
-    return begin(digest);
+    return 0;
 }
 
 int digest_of(struct span bytes, char text[DIGEST_TEXT_SIZE], struct error *err)

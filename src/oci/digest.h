@@ -25,7 +25,7 @@ void digest_free(struct digest *digest);
 /* Take in bytes. 0 or -EIO: libcrypto refused, which only lack of memory explains. */
 int digest_update(struct digest *digest, struct span bytes);
 
-/* Write the digest of all bytes taken in, and begin anew. 0 or -EIO. */
+/* Write the digest of all bytes taken in: the last thing to be done with it. 0 or -EIO. */
 int digest_finish(struct digest *digest, char text[DIGEST_TEXT_SIZE]);
 
 /* Write the digest of `bytes`. 0 or a negative errno. */

@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "base/span.h"
+#include "base/text.h"
+#include "oci/real.h"
 
 enum { ENTRY_PATH_MAX = 4096 };
-
-static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /* The root filesystem, and what is looked for in it. */
 struct search {
@@ -188,22 +188,18 @@ static int try_in(struct search *search, struct span dir, const char *name)
 
 static int try_along_path(struct search *search, const char *name)
 {
+    struct span folder;
     const char *list = spec_env(search->spec, "PATH");
-    list = list != NULL ? list : default_path;
-    for (;;) {
-        size_t len = strcspn(list, ":");
-        int r = len > ENTRY_PATH_MAX
-                    ? -ENOENT
-                    : try_in(search, (struct span){(const uint8_t *)list, len}, name);
+    int r = -ENOENT;
+    list = list != NULL ? list : REAL_DEFAULT_PATH;
+    while (r == -ENOENT && text_next_part(&list, ':', &folder)) {
+        r = folder.len > ENTRY_PATH_MAX ? -ENOENT : try_in(search, folder, name);
         /* A folder of that name is none to run, as for a shell. */
         if (r == 0 && search->entry->kind.form == KIND_SITE) {
             r = -ENOENT;
         }
-        if (r != -ENOENT || list[len] == '\0') {
-            return r;
-        }
-        list += len + 1;
     }
+    return r;
 }
 
 static int try_name(struct search *search, const char *name)

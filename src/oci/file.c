@@ -52,24 +52,42 @@ int file_write(int fd, struct span bytes)
     return 0;
 }
 
-/* Make the new file, whole, under a name of its own. */
-static int write_new(int dir_fd, const char *name, const struct stat *like, struct span bytes)
+int file_write_at(int fd, uint64_t at, struct span bytes)
 {
-    (void)unlinkat(dir_fd, name, 0); /* left by somebody who was killed; O_EXCL tells otherwise */
+    while (bytes.len > 0) {
+        ssize_t put = pwrite(fd, bytes.data, bytes.len, (off_t)at);
+        if (put < 0 && errno != EINTR) {
+            return -errno;
+        }
+        size_t len = put > 0 ? (size_t)put : 0;
+        at += len;
+        bytes = (struct span){bytes.data + len, bytes.len - len};
+    }
+    return 0;
+}
+
+static int give_owner(int fd, const struct stat *like)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    bool is_other = st.st_uid != like->st_uid || st.st_gid != like->st_gid;
+    return is_other && fchown(fd, like->st_uid, like->st_gid) < 0 ? -errno : 0;
+}
+
+int file_write_new(int dir_fd, const char *name, mode_t mode, const struct stat *like,
+                   struct span bytes)
+{
     int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return -errno;
     }
     int r = file_write(fd, bytes);
-    struct stat st;
-    if (r == 0 && fstat(fd, &st) < 0) {
-        r = -errno;
+    if (r == 0 && like != NULL) {
+        r = give_owner(fd, like);
     }
-    bool is_other = r == 0 && (st.st_uid != like->st_uid || st.st_gid != like->st_gid);
-    if (is_other && fchown(fd, like->st_uid, like->st_gid) < 0) {
-        r = -errno;
-    }
-    if (r == 0 && fchmod(fd, like->st_mode & 07777) < 0) {
+    if (r == 0 && fchmod(fd, mode) < 0) { /* last: another owner takes bits away */
         r = -errno;
     }
     if (close(fd) < 0 && r == 0) {
@@ -92,7 +110,8 @@ int file_replace(int dir_fd, const char *name, const char *kept, struct span byt
     if (fstatat(dir_fd, name, &st, 0) < 0) {
         return -errno;
     }
-    int r = write_new(dir_fd, fresh, &st, bytes);
+    (void)unlinkat(dir_fd, fresh, 0); /* left by somebody who was killed; O_EXCL tells otherwise */
+    int r = file_write_new(dir_fd, fresh, st.st_mode & 07777, &st, bytes);
     if (r < 0) {
         return r;
     }

@@ -27,7 +27,6 @@ struct libz {
 struct gunzip {
     struct libz z;
     z_stream stream;
-    bool is_begun;   /* the stream is initialised */
     bool is_between; /* a stream has ended, and none has begun since */
 };
 
@@ -61,7 +60,6 @@ int gunzip_new(struct gunzip **ret_gunzip, struct error *err)
         free(gunzip);
         return r;
     }
-    gunzip->is_begun = true;
     *ret_gunzip = gunzip;
     return 0;
 }
@@ -71,9 +69,7 @@ void gunzip_free(struct gunzip *gunzip)
     if (gunzip == NULL) {
         return;
     }
-    if (gunzip->is_begun) {
-        (void)gunzip->z.inflate_end(&gunzip->stream); /* only complains of streams not begun */
-    }
+    (void)gunzip->z.inflate_end(&gunzip->stream); /* only complains of streams not begun */
     free(gunzip);
 }
 

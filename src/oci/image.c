@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/container.h"
-#include "oci/json.h"
+#include "base/json.h"
 
 enum { INDEX_DEPTH_MAX = 4 };
 
@@ -28,7 +28,7 @@ struct names {
     const char *tag;
 };
 
-static int read_manifests(struct walk *walk, const cJSON *index, struct names names, int depth);
+static int read_index(struct walk *walk, cJSON *index, struct names names, int depth);
 
 static enum layer_kind layer_kind_of(const char *media_type)
 {
@@ -68,8 +68,6 @@ static const cJSON *member(const cJSON *object, const char *key)
 
 static void image_done(struct image *image)
 {
-    free(image->name);
-    free(image->tag);
     cJSON_Delete(image->manifest);
     cJSON_Delete(image->config);
     strings_done(&image->entrypoint);
@@ -84,6 +82,7 @@ void images_done(struct images *images)
         image_done(&images->items[i]);
     }
     free(images->items);
+    cJSON_Delete(images->indexes);
     *images = (struct images){0};
 }
 
@@ -177,35 +176,12 @@ static int read_config(struct image *image, const cJSON *platform, struct error 
     return r < 0 ? error_set(err, r, "out of memory for an image's configuration") : 0;
 }
 
-static int copy_names(struct image *image, struct names names)
+/* Fill an image; what the index says of it, and its manifest, are in it already. */
+static int fill_image(struct walk *walk, struct image *image, const cJSON *platform)
 {
-    image->name = names.name != NULL ? strdup(names.name) : NULL;
-    image->tag = names.tag != NULL ? strdup(names.tag) : NULL;
-    bool is_lacking =
-        (names.name != NULL && image->name == NULL) || (names.tag != NULL && image->tag == NULL);
-    return is_lacking ? -ENOMEM : 0;
-}
-
-/* Fill an image; its manifest is in it already. */
-static int fill_image(struct walk *walk, struct image *image, const cJSON *descriptor,
-                      struct names names)
-{
-    const cJSON *config = member(image->manifest, "config");
-    memcpy(image->digest, json_text(descriptor, "digest"), DIGEST_TEXT_SIZE);
-    int r = copy_names(image, names);
-    if (r < 0) {
-        return error_set(walk->err, r, "out of memory for an image's names");
-    }
-    r = read_json_blob(walk, config, &image->config);
+    int r = read_json_blob(walk, member(image->manifest, "config"), &image->config);
     if (r < 0) {
         return error_wrap(walk->err, "the configuration of %s", image->digest);
-    }
-    /* The trees are kept; the platform's is the index's, which goes. What the configuration lacks
-     * is taken from a copy of it. */
-    cJSON *platform = cJSON_Duplicate(member(descriptor, "platform"), /* recurse */ 1);
-    if (platform != NULL && !cJSON_AddItemToObject(image->config, "hythe.platform", platform)) {
-        cJSON_Delete(platform);
-        return error_set(walk->err, -ENOMEM, "out of memory for an image's platform");
     }
     r = read_config(image, platform, walk->err);
     return r < 0 ? r : read_layers(image, walk->err);
@@ -227,8 +203,11 @@ static int add_image(struct walk *walk, cJSON *manifest, const cJSON *descriptor
     }
     images->items = items;
     struct image *image = &images->items[images->count++];
-    *image = (struct image){.manifest = manifest};
-    return fill_image(walk, image, descriptor, names);
+    *image = (struct image){.name = names.name,
+                            .tag = names.tag,
+                            .digest = json_text(descriptor, "digest"),
+                            .manifest = manifest};
+    return fill_image(walk, image, member(descriptor, "platform"));
 }
 
 /* -- the index -------------------------------------------------------------------------------- */
@@ -264,18 +243,21 @@ static int read_document(struct walk *walk, const cJSON *descriptor, struct name
         return add_image(walk, document, descriptor, names);
     }
     if (cJSON_IsArray(member(document, "manifests"))) {
-        r = read_manifests(walk, document, names, depth + 1);
-    } else {
-        r = error_set(walk->err, -EBADMSG, "%s is neither a manifest nor an index",
-                      json_text(descriptor, "digest"));
+        return read_index(walk, document, names, depth + 1);
     }
     cJSON_Delete(document);
-    return r;
+    return error_set(walk->err, -EBADMSG, "%s is neither a manifest nor an index",
+                     json_text(descriptor, "digest"));
 }
 
-static int read_manifests(struct walk *walk, const cJSON *index, struct names names, int depth)
+/* The tree is kept: images borrow from it. */
+static int read_index(struct walk *walk, cJSON *index, struct names names, int depth)
 {
     const cJSON *descriptor = NULL;
+    if (!cJSON_AddItemToArray(walk->images->indexes, index)) {
+        cJSON_Delete(index);
+        return error_set(walk->err, -ENOMEM, "out of memory for an index");
+    }
     if (depth > INDEX_DEPTH_MAX) {
         return error_set(walk->err, -E2BIG, "its indexes are nested more than %d deep",
                          (int)INDEX_DEPTH_MAX);
@@ -292,7 +274,7 @@ static int read_manifests(struct walk *walk, const cJSON *index, struct names na
 
 int images_read(const struct layout *layout, struct images *ret_images, struct error *err)
 {
-    struct images images = {0};
+    struct images images = {.indexes = cJSON_CreateArray()};
     struct walk walk = {.layout = layout, .images = &images, .err = err};
     struct buffer text;
     cJSON *index = NULL;
@@ -301,7 +283,7 @@ int images_read(const struct layout *layout, struct images *ret_images, struct e
     if (r == 0) {
         r = json_parse("index.json", buffer_span(&text), &index, err);
         if (r == 0) {
-            r = read_manifests(&walk, index, (struct names){0}, /* depth */ 0);
+            r = read_index(&walk, index, (struct names){0}, /* depth */ 0);
         }
         if (r == 0 && images.count == 0) {
             r = error_set(err, -ENOENT, "it holds no image%s",
@@ -311,7 +293,6 @@ int images_read(const struct layout *layout, struct images *ret_images, struct e
             (void)error_wrap(err, "%s", layout_path(layout));
         }
     }
-    cJSON_Delete(index);
     buffer_done(&text);
     if (r < 0) {
         images_done(&images);

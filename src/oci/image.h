@@ -31,12 +31,12 @@ struct image_layer {
 };
 
 struct image {
-    char *name;                    /* owned: io.containerd.image.name, or NULL */
-    char *tag;                     /* owned: org.opencontainers.image.ref.name, or NULL */
-    char digest[DIGEST_TEXT_SIZE]; /* the manifest's */
-    cJSON *manifest;               /* owned */
-    cJSON *config;                 /* owned */
-    const char *os;                /* these four are borrowed from the trees, "" when not said */
+    const char *name;   /* io.containerd.image.name, or NULL; borrowed from an index, as are */
+    const char *tag;    /* org.opencontainers.image.ref.name, or NULL */
+    const char *digest; /* the manifest's */
+    cJSON *manifest;    /* owned */
+    cJSON *config;      /* owned */
+    const char *os;     /* these four are borrowed from the trees, "" when not said */
     const char *architecture;
     const char *working_dir;
     const char *user;
@@ -50,6 +50,7 @@ struct image {
 struct images {
     struct image *items; /* owned */
     size_t count;
+    cJSON *indexes;      /* owned: the documents that name them */
     size_t absent_count; /* named in the index, and not in the layout */
 };
 

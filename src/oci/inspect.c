@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "oci/json.h"
+#include "base/json.h"
 #include "oci/layer.h"
 
 static const uint64_t layer_bytes_max = UINT64_C(8) << 30;

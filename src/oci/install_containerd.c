@@ -26,8 +26,11 @@ struct split {
 struct facts {
     bool is_blank;
     bool is_3;
-    bool has_runtimes; /* it names runtimes: the built-in ones are not added to these */
+    bool has_runtimes; /* it names runtimes: containerd 1 adds no built-in ones to these */
     bool has_own;      /* one is called as ours is */
+    bool lacks_runc;   /* it names runtimes and not runc, which is the default one */
+    bool lacks_other;  /* the default is another one, and it does not name that */
+    bool is_default;   /* the default is ours */
     bool has_imports;
     bool is_cri_off;
     bool is_systemd; /* its runtimes' cgroups are systemd's */
@@ -68,7 +71,7 @@ static int split(const struct install *in, struct split *ret_split, struct error
 /* Follow keys into tables; NULL when one is not there. */
 static const struct toml_value *get_in(const struct toml_value *table, const char *const *keys)
 {
-    for (; table != NULL && *keys != NULL; keys++) {
+    for (; *keys != NULL; keys++) {
         table = toml_get(table, *keys);
     }
     return table;
@@ -103,19 +106,34 @@ static bool has_cri(const struct toml_value *names)
     return false;
 }
 
+/* The CRI plugin does not load without the runtime of containers that ask for none. */
+static void read_default(const struct toml_value *containerd, const struct toml_value *runtimes,
+                         struct facts *facts)
+{
+    const struct toml_value *value = toml_get(containerd, "default_runtime_name");
+    const char *name = value != NULL && value->type == TOML_STRING ? value->text : "runc";
+    bool has_old_form = toml_get(containerd, "default_runtime") != NULL;
+    bool is_lacking = !has_old_form && toml_get(runtimes, name) == NULL;
+    facts->is_default = strcmp(name, "hythe") == 0;
+    facts->lacks_runc = is_lacking && facts->has_runtimes && strcmp(name, "runc") == 0;
+    facts->lacks_other = is_lacking && !facts->is_default && strcmp(name, "runc") != 0;
+}
+
 static void read_tree(const struct toml_value *root, struct facts *facts)
 {
+    const char *const keys[] = {"plugins", facts->is_3 ? plugin_of_3 : plugin_of_2, "containerd",
+                                NULL};
     const struct toml_value *imports = toml_get(root, "imports");
+    const struct toml_value *containerd = get_in(root, keys);
+    const struct toml_value *runtimes = toml_get(containerd, "runtimes");
     facts->has_imports = imports != NULL && imports->count > 0;
     facts->is_cri_off = has_cri(toml_get(root, "disabled_plugins"));
-    const char *const keys[] = {"plugins", facts->is_3 ? plugin_of_3 : plugin_of_2, "containerd",
-                                "runtimes", NULL};
-    const struct toml_value *runtimes = get_in(root, keys);
     if (runtimes != NULL && runtimes->type == TOML_TABLE) {
         facts->has_runtimes = runtimes->count > 0;
         facts->has_own = toml_get(runtimes, "hythe") != NULL;
         facts->is_systemd = has_systemd(runtimes);
     }
+    read_default(containerd, runtimes, facts);
 }
 
 /* Keep the first thing that is wrong. */
@@ -204,6 +222,9 @@ static int append_runtime(const struct install *in, const struct facts *facts, c
                           "[plugins.\"%s\".containerd.runtimes.%s]\n"
                           "  runtime_type = \"io.containerd.runc.v2\"\n",
                           plugin, name);
+    if (r == 0 && !is_own && facts->lacks_runc) {
+        return 0; /* containerd 2 keeps what else its own runc has */
+    }
     if (r == 0 && is_own) {
         r = buffer_append(out, span_of("  pod_annotations = [\"io.hythe.*\", \"run.oci.handler\", "
                                        "\"module.wasm.image/*\"]\n"));
@@ -222,8 +243,8 @@ static int append_runtime(const struct install *in, const struct facts *facts, c
 static int append_block(const struct install *in, const struct facts *facts, struct buffer *out)
 {
     int r = facts->is_blank ? buffer_append(out, span_of("version = 2\n")) : 0;
-    if (r == 0 && !facts->has_runtimes) {
-        /* Named runtimes replace the built-in one, which all other pods use. */
+    if (r == 0 && (!facts->has_runtimes || facts->lacks_runc)) {
+        /* Named runtimes replace the built-in one, which all other pods use, in containerd 1. */
         r = append_runtime(in, facts, "runc", out);
     }
     return r < 0 ? r : append_runtime(in, facts, "hythe", out);
@@ -237,7 +258,18 @@ static int add_notes(const struct install *in, const struct facts *facts)
                             span_of("config.toml imports other files; where these have a table of "
                                     "the CRI plugin, look at 'containerd config dump'\n"))
             : 0;
-    if (r == 0 && !facts->is_systemd) {
+    if (r == 0 && facts->lacks_runc) {
+        r = buffer_append(
+            in->notes,
+            span_of("config.toml names runtimes, and runc, the default one, is not among "
+                    "them: without it containerd 1 runs no pod, so it is named, too\n"));
+    }
+    if (r == 0 && facts->lacks_other && !facts->has_imports) {
+        r = buffer_append(in->notes,
+                          span_of("config.toml has a default_runtime_name that is none of its "
+                                  "runtimes' names: as it is, containerd runs no pod\n"));
+    }
+    if (r == 0 && (!facts->is_systemd || facts->lacks_runc)) {
         r = buffer_append(
             in->notes, span_of("if the kubelet's cgroupDriver is systemd, SystemdCgroup has to be "
                                "true, for runc as for hythe\n"));
@@ -300,9 +332,30 @@ int install_containerd_put(const struct install *in, struct buffer *out, struct 
     return r < 0 ? r : add_notes(in, &facts);
 }
 
+/* What cannot be read does not run either: our block goes from there, too. */
+static int check_drop(const struct install *in, struct span rest, struct error *err)
+{
+    struct toml_value *root = NULL;
+    struct facts facts = {0};
+    struct error ignored = {0};
+    int r = parse(in, rest, &root, &ignored);
+    if (r == 0 && check_version(in, root, &facts, &ignored) == 0) {
+        read_tree(root, &facts);
+    }
+    toml_free(root);
+    if (facts.is_default && !facts.has_own) {
+        return error_set(err, -EBUSY,
+                         "%s has default_runtime_name = \"hythe\", without which containerd runs "
+                         "no pod; nothing was changed: change that first",
+                         in->path);
+    }
+    return r == -ENOMEM ? r : 0;
+}
+
 int install_containerd_drop(const struct install *in, struct buffer *out, struct error *err)
 {
     struct split parts = {0};
     int r = split(in, &parts, err);
-    return r < 0 ? r : append_rest(&parts, out);
+    r = r < 0 ? r : append_rest(&parts, out);
+    return r < 0 || !parts.has_block ? r : check_drop(in, buffer_span(out), err);
 }

@@ -122,15 +122,11 @@ static int make_file(int dir_fd, const char *name, struct span text)
     if (len < 0 || (size_t)len >= sizeof fresh) {
         return -ENAMETOOLONG;
     }
-    int fd = openat(dir_fd, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-    if (fd < 0) {
-        return -errno;
+    int r = file_write_new(dir_fd, fresh, FILE_MODE, /* like */ NULL, text);
+    if (r < 0) {
+        return r;
     }
-    int r = file_write(fd, text);
-    if (close(fd) < 0 && r == 0) {
-        r = -errno;
-    }
-    if (r == 0 && linkat(dir_fd, fresh, dir_fd, name, 0) < 0) {
+    if (linkat(dir_fd, fresh, dir_fd, name, 0) < 0) {
         r = -errno; /* somebody else has made it meanwhile */
     }
     (void)unlinkat(dir_fd, fresh, 0); /* it has its own name now, or none */

@@ -15,16 +15,13 @@
 #include "oci/digest.h"
 #include "oci/tar.h"
 
-enum {
-    MEMBERS_MAX = 1 << 16,
-    MEMBER_NAME_MAX = 80, /* "blobs/sha256/" and 64 digits */
-};
+enum { MEMBERS_MAX = 1 << 16 };
 
 static const char blobs_folder[] = "blobs/sha256/";
 
 /* A file of an archive that a layout may have. */
 struct member {
-    char name[MEMBER_NAME_MAX];
+    char name[LAYOUT_BLOB_NAME_SIZE]; /* the others are shorter */
     uint64_t offset;
     uint64_t size;
 };
@@ -43,6 +40,12 @@ struct scan {
     uint64_t at;
     uint64_t size;
 };
+
+void layout_blob_name(const char *digest, char name[LAYOUT_BLOB_NAME_SIZE])
+{
+    (void)snprintf(name, LAYOUT_BLOB_NAME_SIZE, "%s%s", blobs_folder,
+                   digest + DIGEST_PREFIX_LEN); /* always fits */
+}
 
 bool layout_is_at(const char *path)
 {
@@ -246,7 +249,7 @@ static int find_member(const struct layout *layout, const char *name, struct blo
 /* The folders of a layout are opened one by one, so that none of them is followed elsewhere. */
 static int open_below(int dir, const char *name)
 {
-    char part[MEMBER_NAME_MAX];
+    char part[LAYOUT_BLOB_NAME_SIZE];
     int at = dir;
     while (true) {
         size_t len = strcspn(name, "/");
@@ -291,11 +294,11 @@ static int find_file(const struct layout *layout, const char *name, struct blob 
 int layout_find(const struct layout *layout, const char *digest, struct blob *ret_blob,
                 struct error *err)
 {
-    char name[MEMBER_NAME_MAX];
+    char name[LAYOUT_BLOB_NAME_SIZE];
     if (!digest_is_valid(digest)) {
         return error_set(err, -EINVAL, "'%.100s' is no SHA-256 digest", digest);
     }
-    (void)snprintf(name, sizeof name, "%s%s", blobs_folder, digest + DIGEST_PREFIX_LEN);
+    layout_blob_name(digest, name);
     int r = find_file(layout, name, ret_blob);
     if (r == -ENOENT) {
         return error_set(err, r, "the blob %s is not there", digest);

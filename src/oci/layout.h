@@ -9,7 +9,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { LAYOUT_JSON_MAX = 4 << 20 }; /* bytes of an index, a manifest or a config */
+enum {
+    LAYOUT_JSON_MAX = 4 << 20,       /* bytes of an index, a manifest or a config */
+    LAYOUT_BLOB_NAME_SIZE = 13 + 65, /* "blobs/sha256/", 64 digits, a NUL */
+};
 
 struct layout;
 
@@ -20,6 +23,9 @@ struct blob {
     uint64_t offset;
     uint64_t size;
 };
+
+/* The name of the file that holds the blob of a valid digest. */
+void layout_blob_name(const char *digest, char name[LAYOUT_BLOB_NAME_SIZE]);
 
 /* Tell by its content whether a path is a layout: a directory with a file oci-layout, or a tar. */
 bool layout_is_at(const char *path);

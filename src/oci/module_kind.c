@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/container.h"
 #include "base/span.h"
+#include "base/text.h"
 
 enum {
     HEAD_LEN = 64,
@@ -31,13 +32,6 @@ enum {
 static bool has(struct span text, const char *name)
 {
     return text.len > 0 && memmem(text.data, text.len, name, strlen(name)) != NULL;
-}
-
-static bool has_ending(const char *name, const char *ending)
-{
-    size_t len = strlen(name);
-    size_t ending_len = strlen(ending);
-    return len >= ending_len && strcmp(name + len - ending_len, ending) == 0;
 }
 
 /* Fill `into` from `offset` on as far as the file goes; how much that is, or a negative errno. */
@@ -221,11 +215,11 @@ static enum module_kind_form form_of(struct span head, const char *name)
     if (head.len >= 2 && head.data[0] == '#' && head.data[1] == '!') {
         return KIND_NATIVE;
     }
-    if (has_ending(name, ".wat") && is_text(head)) {
+    if (text_has_ending(name, ".wat") && is_text(head)) {
         return KIND_TEXT;
     }
-    return strcmp(name, "hythe.toml") == 0 || has_ending(name, "/hythe.toml") ? KIND_SITE
-                                                                              : KIND_OTHER;
+    const char *slash = strrchr(name, '/');
+    return strcmp(slash != NULL ? slash + 1 : name, "hythe.toml") == 0 ? KIND_SITE : KIND_OTHER;
 }
 
 void module_kind_read(int fd, const char *name, struct module_kind *ret_kind)

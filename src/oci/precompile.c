@@ -207,19 +207,6 @@ static int run_compiler(const struct precompile *job, int work_fd)
 
 /* -- in and out of the work folder ------------------------------------------------------------ */
 
-static int write_file(int dir_fd, const char *name, struct span bytes, mode_t mode)
-{
-    int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return -errno;
-    }
-    int r = file_write(fd, bytes);
-    if (r == 0 && fchmod(fd, mode) < 0) {
-        r = -errno;
-    }
-    return close(fd) < 0 && r == 0 ? -errno : r;
-}
-
 /* Give the entry its bytes, which are copied: somebody may still write to the compiler's file. */
 static int keep(int work_fd, int folder_fd, const char *name)
 {
@@ -237,7 +224,7 @@ static int keep(int work_fd, int folder_fd, const char *name)
     (void)snprintf(fresh, sizeof fresh, "fresh-%d", (int)getpid()); /* always fits */
     if (r == 0) {
         (void)unlinkat(folder_fd, fresh, 0); /* of one who was killed */
-        r = write_file(folder_fd, fresh, buffer_span(&compiled), 0444);
+        r = file_write_new(folder_fd, fresh, 0444, /* like */ NULL, buffer_span(&compiled));
     }
     buffer_done(&compiled);
     if (r == 0 && renameat(folder_fd, fresh, folder_fd, name) < 0) {
@@ -276,7 +263,7 @@ static void empty(int folder_fd, int depth)
 static int compile_in(const struct precompile *job, int folder_fd, int work_fd, struct span module,
                       const char *name)
 {
-    int r = write_file(work_fd, module_name, module, 0444);
+    int r = file_write_new(work_fd, module_name, 0444, /* like */ NULL, module);
     if (r == 0 && fchown(work_fd, NOBODY, NOBODY) < 0) {
         r = -errno;
     }

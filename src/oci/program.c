@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 #include "base/container.h"
+#include "base/text.h"
+#include "oci/file.h"
 #include "oci/layer.h"
+#include "oci/real.h"
 #include "oci/rootfs.h"
 
 enum {
@@ -231,20 +234,20 @@ static int find_entry(const struct image *image, const struct rootfs *rootfs, co
                       struct rootfs_file *ret_file)
 {
     char path[2 * TAR_NAME_MAX];
-    const char *folders = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    const char *folders = REAL_DEFAULT_PATH;
+    struct span folder;
     for (size_t i = 0; i < image->env.count; i++) {
         if (strncmp(image->env.items[i], "PATH=", 5) == 0) {
             folders = image->env.items[i] + 5;
         }
     }
-    while (strchr(word, '/') == NULL && *folders != '\0') {
-        int len = (int)strcspn(folders, ":");
-        int made = snprintf(path, sizeof path, "%.*s/%s", len, folders, word);
-        if (made > 0 && (size_t)made < sizeof path && rootfs_find(rootfs, path, ret_file) == 0) {
+    while (strchr(word, '/') == NULL && text_next_part(&folders, ':', &folder)) {
+        int made = snprintf(path, sizeof path, "%.*s/%s", (int)folder.len,
+                            (const char *)folder.data, word);
+        bool is_path = folder.len > 0 && made > 0 && (size_t)made < sizeof path;
+        if (is_path && rootfs_find(rootfs, path, ret_file) == 0) {
             return 0;
         }
-        folders += len;
-        folders += *folders == ':' ? 1 : 0;
     }
     const char *dir = word[0] == '/' ? "" : image->working_dir;
     int made = snprintf(path, sizeof path, "%s/%s", dir, word);
@@ -252,13 +255,6 @@ static int find_entry(const struct image *image, const struct rootfs *rootfs, co
         return -ENAMETOOLONG;
     }
     return rootfs_find(rootfs, path, ret_file);
-}
-
-static bool has_ending(const char *name, const char *ending)
-{
-    size_t len = strlen(name);
-    size_t ending_len = strlen(ending);
-    return len >= ending_len && strcmp(name + len - ending_len, ending) == 0;
 }
 
 /* Refuse what is no module by its first bytes. A compiled one is machine code, which may come from
@@ -272,10 +268,10 @@ static int check_magic(const uint8_t *bytes, size_t len, const char *entry, stru
     while (at < len && isspace(bytes[at])) {
         at++;
     }
-    if (has_ending(entry, ".wat") && at < len && (bytes[at] == '(' || bytes[at] == ';')) {
+    if (text_has_ending(entry, ".wat") && at < len && (bytes[at] == '(' || bytes[at] == ';')) {
         return 0;
     }
-    if (has_ending(entry, ".toml")) {
+    if (text_has_ending(entry, ".toml")) {
         return error_set(
             err, -ENOEXEC,
             "its entry point is %s, a configuration with further files; run the image "
@@ -288,22 +284,6 @@ static int check_magic(const uint8_t *bytes, size_t len, const char *entry, stru
 }
 
 /* -- the module ------------------------------------------------------------------------------- */
-
-static int write_all(int fd, const uint8_t *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return -errno;
-        }
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
 
 /* Copy `size` bytes from where the layer is into the memfd. */
 static int copy_module(struct layer *layer, uint64_t size, struct program *program,
@@ -330,7 +310,7 @@ static int copy_module(struct layer *layer, uint64_t size, struct program *progr
                 return r;
             }
         }
-        r = write_all(program->fd, bytes, got);
+        r = file_write(program->fd, (struct span){bytes, got});
         if (r < 0) {
             return error_set_errno(err, r, "keeping the module in memory");
         }
@@ -394,8 +374,18 @@ static int take_module(const struct layout *layout, const struct image_layer *ro
     if (r == 0 && fcntl(program->fd, F_ADD_SEALS, seals) < 0) {
         r = error_set_errno(err, -errno, "sealing the module in memory");
     }
-    program->size = file->size;
     return r;
+}
+
+/* A directory stands for the hythe.toml in it, as for hythe-runc. */
+static int find_site(const struct image *image, const struct rootfs *rootfs, const char *word,
+                     struct rootfs_file *ret_file)
+{
+    char path[TAR_NAME_MAX];
+    int made = snprintf(path, sizeof path, "%s/hythe.toml", word);
+    bool is_there =
+        made > 0 && (size_t)made < sizeof path && find_entry(image, rootfs, path, ret_file) == 0;
+    return is_there ? 0 : -EISDIR;
 }
 
 static int take_entry(const struct layout *layout, const struct image *image,
@@ -404,6 +394,9 @@ static int take_entry(const struct layout *layout, const struct image *image,
     struct rootfs_file file;
     const char *word = program->argv0;
     int r = find_entry(image, rootfs, word, &file);
+    if (r == -EISDIR) {
+        r = find_site(image, rootfs, word, &file);
+    }
     if (r < 0) {
         return error_set(err, -ENOEXEC, "its entry point '%s' %s", word,
                          r == -EISDIR   ? "is a directory"

@@ -13,7 +13,6 @@
 struct program {
     int fd;                      /* owned: a sealed memfd with the module */
     char path[32];               /* by which it can be opened while the descriptor is */
-    uint64_t size;               /* bytes of the module */
     char *image;                 /* owned: the image's name, or its manifest's digest */
     char *platform;              /* owned: wasi/wasm */
     char *entry;                 /* owned: the path of the module in the image; of an artifact "" */

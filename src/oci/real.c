@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "base/text.h"
 
 enum { DEPTH_MAX = 4 };
 
 static const char self_link[] = "/proc/self/exe";
-static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 static const char depth_variable[] = "HYTHE_RUNC_DEPTH";
 
 enum found { FOUND_NOTHING, FOUND_SELF, FOUND };
@@ -35,20 +35,20 @@ static enum found look_at(const char *path)
 /* Put the first file `name` on PATH that is not this program. */
 static bool find_on_path(const char *name, char path[REAL_PATH_MAX])
 {
+    struct span folder;
     const char *list = getenv("PATH");
-    list = list != NULL && list[0] != '\0' ? list : default_path;
-    for (;;) {
-        size_t len = strcspn(list, ":");
-        int put = snprintf(path, REAL_PATH_MAX, "%.*s/%s", (int)len, list, name);
-        bool is_usable = len < REAL_PATH_MAX && list[0] == '/' && put > 0 && put < REAL_PATH_MAX;
-        if (is_usable && look_at(path) == FOUND) {
+    list = list != NULL && list[0] != '\0' ? list : REAL_DEFAULT_PATH;
+    while (text_next_part(&list, ':', &folder)) {
+        if (folder.len == 0 || folder.len >= REAL_PATH_MAX || folder.data[0] != '/') {
+            continue;
+        }
+        int put = snprintf(path, REAL_PATH_MAX, "%.*s/%s", (int)folder.len,
+                           (const char *)folder.data, name);
+        if (put > 0 && put < REAL_PATH_MAX && look_at(path) == FOUND) {
             return true;
         }
-        if (list[len] == '\0') {
-            return false;
-        }
-        list += len + 1;
     }
+    return false;
 }
 
 static int take_given(const char *given, char path[REAL_PATH_MAX], struct error *err)

@@ -6,6 +6,9 @@
 
 enum { REAL_PATH_MAX = 4096 };
 
+/* Where a program is looked for when there is no PATH, on the host as in a container. */
+#define REAL_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 struct real_search {
     const char *given;        /* absolute path by configuration, or NULL */
     const char *const *names; /* else the first of these that is on PATH, ended by NULL */

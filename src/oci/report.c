@@ -7,22 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <cjson/cJSON.h>
-
+#include "base/json.h"
 #include "oci/file.h"
 
 enum { REPORT_MAX = 64 << 10, REPORT_TIME_MAX = 32 };
-
-/* Put a text as a JSON string, which both forms of the log quote alike. */
-static int append_quoted(struct buffer *out, const char *text)
-{
-    struct cJSON *item = cJSON_CreateString(text);
-    char *quoted = cJSON_PrintUnformatted(item);
-    cJSON_Delete(item);
-    int r = quoted == NULL ? -ENOMEM : buffer_append(out, span_of(quoted));
-    cJSON_free(quoted);
-    return r;
-}
 
 int report_format(struct buffer *out, bool is_json, const char *text, time_t when)
 {
@@ -36,7 +24,9 @@ int report_format(struct buffer *out, bool is_json, const char *text, time_t whe
     if (r == 0 && !is_json) {
         r = buffer_printf(out, "%s\" level=error msg=", time_text);
     }
-    r = r < 0 ? r : append_quoted(out, text);
+    /* Both forms of the log quote a text alike. */
+    struct json_writer writer = {0};
+    r = r < 0 ? r : json_append_tree(&writer, cJSON_CreateString(text), out);
     if (r == 0 && is_json) {
         r = buffer_printf(out, ",\"time\":\"%s\"}", time_text);
     }

@@ -1,6 +1,6 @@
 /* Changing config.json. See rewrite.h.
  *
- * Two places of the text are replaced; all other bytes stay. Printing a parsed tree anew would turn
+ * A few places of the text are replaced; all other bytes stay. Printing a parsed tree anew would turn
  * 18446744073709551615, a limit that means "none", into 1.8446744073709552e+19, which runc refuses. */
 #include "oci/rewrite.h"
 
@@ -12,62 +12,39 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cjson/cJSON.h>
-
 #include "base/container.h"
+#include "base/json.h"
 #include "oci/file.h"
+#include "oci/json_text.h"
 #include "oci/precompile.h"
 
 enum { REWRITE_NAME_MAX = 256, REWRITE_PATH_MAX = 4096 };
 
-/* Append `tree`, which is released. */
-static int append_tree(struct buffer *out, struct cJSON *tree)
-{
-    char *text = cJSON_PrintUnformatted(tree);
-    cJSON_Delete(tree);
-    int r = text == NULL ? -ENOMEM : buffer_append(out, span_of(text));
-    cJSON_free(text);
-    return r;
-}
-
 static int append_args(struct buffer *out, const struct strings *args)
 {
-    struct cJSON *array = cJSON_CreateArray();
-    for (size_t i = 0; i < args->count; i++) {
-        struct cJSON *item = cJSON_CreateString(args->items[i]);
-        if (item == NULL || !cJSON_AddItemToArray(array, item)) {
-            cJSON_Delete(item);
-            cJSON_Delete(array);
-            return -ENOMEM;
-        }
-    }
-    return append_tree(out, array);
+    struct json_writer writer = {0};
+    const char *const *items = (const char *const *)args->items;
+    return json_append_tree(&writer, json_texts(&writer, items, args->count), out);
 }
 
 /* Append a bind mount of the host's `source`. */
 static int append_mount(struct buffer *out, const char *source, const char *place)
 {
     static const char *const options[] = {"rbind", "ro", "nosuid", "nodev", "rprivate"};
-    struct cJSON *mount = cJSON_CreateObject();
-    struct cJSON *list = cJSON_CreateStringArray(options, ARRAY_COUNT(options));
-    bool is_whole = cJSON_AddStringToObject(mount, "destination", place) != NULL &&
-                    cJSON_AddStringToObject(mount, "type", "bind") != NULL &&
-                    cJSON_AddStringToObject(mount, "source", source) != NULL &&
-                    cJSON_AddItemToObject(mount, "options", list);
-    if (!is_whole) {
-        cJSON_Delete(list);
-        cJSON_Delete(mount);
-        return -ENOMEM;
-    }
-    return append_tree(out, mount);
+    struct json_writer writer = {0};
+    cJSON *mount = cJSON_CreateObject();
+    json_put_text(&writer, mount, "destination", place);
+    json_put_text(&writer, mount, "type", "bind");
+    json_put_text(&writer, mount, "source", source);
+    json_put(&writer, mount, "options", json_texts(&writer, options, ARRAY_COUNT(options)));
+    return json_append_tree(&writer, mount, out);
 }
 
+/* The module's place in the arguments is where its compiled form is to be seen. */
 static int append_compiled(struct buffer *out, const struct plan *plan)
 {
-    char place[REWRITE_NAME_MAX];
-    (void)snprintf(place, sizeof place, "%s/%s", plan->place, PLAN_COMPILED); /* always fits */
     int r = buffer_append(out, span_of(","));
-    return r < 0 ? r : append_mount(out, plan->compiled, place);
+    return r < 0 ? r : append_mount(out, plan->compiled, plan->args.items[plan->module_index]);
 }
 
 static int append_certificates(struct buffer *out, const char *host)
@@ -90,12 +67,60 @@ static int append_mounts(const struct plan *plan, const char *host, struct buffe
     return r < 0 || !plan->needs_certificates ? r : append_certificates(out, host);
 }
 
+enum edit_kind { EDIT_ARGS, EDIT_MOUNTS, EDIT_FORCED };
+enum { FORCED_COUNT = 2, EDIT_COUNT_MAX = 2 + FORCED_COUNT };
+
 /* A place of the text, and what comes there. */
 struct edit {
     const uint8_t *at;
     size_t drop; /* bytes that go */
-    bool is_args;
+    enum edit_kind kind;
 };
+
+/* crun may have engines of its own, and these force one upon whatever the first argument is by now.
+ * With "-smart" behind it, which is how the edit changes them, it looks first, and leaves ours alone. */
+static size_t find_forced(const struct spec *spec, struct edit *edits)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+    } forced[FORCED_COUNT] = {{"run.oci.handler", "wasm"}, {"module.wasm.image/variant", "compat"}};
+    struct span annotations;
+    struct span value;
+    size_t count = 0;
+    if (!json_text_member(spec->text, "annotations", &annotations)) {
+        return 0;
+    }
+    for (size_t i = 0; i < FORCED_COUNT; i++) {
+        const char *is = spec_annotation(spec, forced[i].name);
+        if (is != NULL && strcmp(is, forced[i].value) == 0 &&
+            json_text_member(annotations, forced[i].name, &value)) {
+            edits[count] = (struct edit){value.data + value.len - 1, 0, EDIT_FORCED};
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Fill in what is to be done, from the front of the text to its end; gives how much there is. */
+static size_t find_edits(const struct spec *spec, struct edit *edits)
+{
+    const struct span mounts = spec->mounts_text;
+    edits[0] = (struct edit){spec->args_text.data, spec->args_text.len, EDIT_ARGS};
+    /* Before the bracket that ends the list, or behind the brace that begins the object. */
+    edits[1] = (struct edit){mounts.len > 0 ? mounts.data + mounts.len - 1 : spec->text.data + 1, 0,
+                             EDIT_MOUNTS};
+    size_t count = 2 + find_forced(spec, edits + 2);
+    for (size_t i = 1; i < count; i++) {
+        struct edit moved = edits[i];
+        size_t place = i;
+        for (; place > 0 && edits[place - 1].at > moved.at; place--) {
+            edits[place] = edits[place - 1];
+        }
+        edits[place] = moved;
+    }
+    return count;
+}
 
 /* Append our mounts with what separates them from the others. They come last: over all others. */
 static int append_mounts_edit(const struct spec *spec, const struct plan *plan, const char *host,
@@ -111,20 +136,16 @@ static int append_mounts_edit(const struct spec *spec, const struct plan *plan, 
 int rewrite_text(const struct spec *spec, const struct plan *plan, const char *host,
                  struct buffer *out)
 {
-    const struct span mounts = spec->mounts_text;
-    const struct edit args = {spec->args_text.data, spec->args_text.len, true};
-    /* Before the bracket that ends the list, or behind the brace that begins the object. */
-    const struct edit mount = {mounts.len > 0 ? mounts.data + mounts.len - 1 : spec->text.data + 1,
-                               0, false};
-    const struct edit edits[] = {args.at < mount.at ? args : mount,
-                                 args.at < mount.at ? mount : args};
+    struct edit edits[EDIT_COUNT_MAX];
+    size_t count = find_edits(spec, edits);
     const uint8_t *from = spec->text.data;
     const uint8_t *end = spec->text.data + spec->text.len;
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < count; i++) {
         int r = buffer_append(out, (struct span){from, (size_t)(edits[i].at - from)});
         if (r == 0) {
-            r = edits[i].is_args ? append_args(out, &plan->args)
-                                 : append_mounts_edit(spec, plan, host, out);
+            r = edits[i].kind == EDIT_ARGS     ? append_args(out, &plan->args)
+                : edits[i].kind == EDIT_MOUNTS ? append_mounts_edit(spec, plan, host, out)
+                                               : buffer_append(out, span_of("-smart"));
         }
         if (r < 0) {
             return r;

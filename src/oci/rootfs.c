@@ -166,11 +166,6 @@ void rootfs_next_layer(struct rootfs *rootfs)
     rootfs->layer++;
 }
 
-size_t rootfs_count(const struct rootfs *rootfs)
-{
-    return rootfs->count;
-}
-
 /* Make a node what it was not: what was below it is gone. */
 static void become(struct rootfs *rootfs, struct node *node, enum tar_kind kind)
 {

@@ -4,7 +4,6 @@
 #ifndef HYTHE_OCI_ROOTFS_H
 #define HYTHE_OCI_ROOTFS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -37,8 +36,5 @@ int rootfs_add(struct rootfs *rootfs, const struct tar_entry *entry, struct erro
 /* Find a file, following symbolic links within the image. 0; -ENOENT; -EISDIR; -ELOOP; or -EINVAL
  * for what is neither a file nor a directory. */
 int rootfs_find(const struct rootfs *rootfs, const char *path, struct rootfs_file *ret_file);
-
-/* How many names there are, those taken away included. */
-size_t rootfs_count(const struct rootfs *rootfs);
 
 #endif

@@ -8,25 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
+#include "base/json.h"
 #include "oci/json_text.h"
 
-/* Parse the value of `key`; false when it is there and cannot be used. */
-static bool parse_optional(struct span object, const char *key, struct cJSON **ret_tree)
+/* Parse the value of `key` in `object`, whose tree is `all`. False when it is there and cannot be used:
+ * twice or under an escaped name, too, for readers differ on what such an object says. */
+static bool parse_optional(struct span object, const struct cJSON *all, const char *key,
+                           struct cJSON **ret_tree)
 {
     struct span text;
     if (!json_text_member(object, key, &text)) {
         *ret_tree = NULL;
-        return true;
+        return cJSON_GetObjectItemCaseSensitive(all, key) == NULL;
     }
     *ret_tree = json_text_parse(text);
     return *ret_tree != NULL;
-}
-
-static const char *string_of(const struct cJSON *object, const char *key)
-{
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
 }
 
 /* Borrow all strings of an array. False when one is something else, or memory is out. */
@@ -58,8 +54,8 @@ static bool has_devices(const struct spec *spec)
     const struct cJSON *mount = NULL;
     cJSON_ArrayForEach(mount, spec->mounts)
     {
-        const char *type = string_of(mount, "type");
-        const char *destination = string_of(mount, "destination");
+        const char *type = json_text(mount, "type");
+        const char *destination = json_text(mount, "destination");
         if (type != NULL && destination != NULL && strcmp(type, "tmpfs") == 0 &&
             strcmp(destination, "/dev") == 0) {
             return true;
@@ -74,7 +70,7 @@ static bool read_process(struct spec *spec, struct span process)
     if (spec->process == NULL || !json_text_member(process, "args", &spec->args_text)) {
         return false;
     }
-    spec->cwd = string_of(spec->process, "cwd");
+    spec->cwd = json_text(spec->process, "cwd");
     spec->cwd = spec->cwd != NULL ? spec->cwd : "/";
     return read_strings(cJSON_GetObjectItemCaseSensitive(spec->process, "args"), &spec->args,
                         &spec->arg_count) &&
@@ -87,15 +83,16 @@ static bool read_parts(struct spec *spec)
 {
     struct span process;
     struct cJSON *all = json_text_parse(spec->text);
-    bool is_object = cJSON_IsObject(all);
+    bool is_read = cJSON_IsObject(all) && json_text_member(spec->text, "process", &process) &&
+                   read_process(spec, process) &&
+                   parse_optional(spec->text, all, "root", &spec->root) &&
+                   parse_optional(spec->text, all, "mounts", &spec->mounts) &&
+                   parse_optional(spec->text, all, "annotations", &spec->annotations);
     cJSON_Delete(all);
-    if (!is_object || !json_text_member(spec->text, "process", &process) ||
-        !read_process(spec, process) || !parse_optional(spec->text, "root", &spec->root) ||
-        !parse_optional(spec->text, "mounts", &spec->mounts) ||
-        !parse_optional(spec->text, "annotations", &spec->annotations)) {
+    if (!is_read) {
         return false;
     }
-    spec->root_path = string_of(spec->root, "path");
+    spec->root_path = json_text(spec->root, "path");
     if (cJSON_IsArray(spec->mounts)) {
         (void)json_text_member(spec->text, "mounts", &spec->mounts_text); /* just parsed */
     }
@@ -131,7 +128,7 @@ void spec_done(struct spec *spec)
 
 const char *spec_annotation(const struct spec *spec, const char *name)
 {
-    return string_of(spec->annotations, name);
+    return json_text(spec->annotations, name);
 }
 
 const char *spec_env(const struct spec *spec, const char *name)
@@ -148,7 +145,7 @@ const char *spec_env(const struct spec *spec, const char *name)
 
 static bool is_bind(const struct cJSON *mount)
 {
-    const char *type = string_of(mount, "type");
+    const char *type = json_text(mount, "type");
     if (type != NULL && strcmp(type, "bind") == 0) {
         return true;
     }
@@ -168,8 +165,8 @@ bool spec_bind_at(const struct spec *spec, size_t index, struct spec_bind *ret_b
     const struct cJSON *mount = NULL;
     cJSON_ArrayForEach(mount, spec->mounts)
     {
-        const char *source = string_of(mount, "source");
-        const char *destination = string_of(mount, "destination");
+        const char *source = json_text(mount, "source");
+        const char *destination = json_text(mount, "destination");
         if (source == NULL || destination == NULL || !is_bind(mount)) {
             continue;
         }

@@ -43,8 +43,7 @@ struct pending {
 struct tar {
     struct tar_options options;
     uint64_t offset; /* of the next byte to be read */
-    uint64_t left;   /* bytes of the current entry not read yet */
-    uint32_t padding;
+    uint64_t left;   /* bytes of the current entry, and what fills its last block */
     uint32_t count;
     bool is_ended;
     struct pending pending;
@@ -65,6 +64,11 @@ int tar_new(const struct tar_options *options, struct tar **ret_tar)
 void tar_free(struct tar *tar)
 {
     free(tar);
+}
+
+uint32_t tar_padding(uint64_t size)
+{
+    return (uint32_t)((TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK);
 }
 
 int tar_clean_path(const char *name, char path[TAR_NAME_MAX])
@@ -140,22 +144,6 @@ static int skip(struct tar *tar, uint64_t len, struct error *err)
         }
         len -= part;
     }
-    return 0;
-}
-
-int tar_read(struct tar *tar, uint8_t *bytes, size_t len, size_t *ret_len, struct error *err)
-{
-    size_t part = tar->left < len ? (size_t)tar->left : len;
-    size_t got = 0;
-    int r = read_full(tar, bytes, part, &got, err);
-    if (r < 0) {
-        return r;
-    }
-    if (got < part) {
-        return fail_short(err);
-    }
-    tar->left -= got;
-    *ret_len = got;
     return 0;
 }
 
@@ -364,7 +352,7 @@ static int take_extension(struct tar *tar, uint8_t type, uint64_t size, struct e
         return error_set(err, -EBADMSG, "the tar has an extension header of %llu bytes",
                          (unsigned long long)size);
     }
-    uint64_t padded = (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+    uint64_t padded = size + tar_padding(size);
     uint8_t *bytes = calloc(1, padded > 0 ? padded : 1);
     if (bytes == NULL) {
         return error_set(err, -ENOMEM, "out of memory for a tar's header");
@@ -429,7 +417,6 @@ static int set_entry(struct tar *tar, const uint8_t block[TAR_BLOCK], uint64_t s
         return error_set(err, -EBADMSG, "the tar has a mode that is no number");
     }
     entry->kind = kind_of(block[AT_TYPE]);
-    entry->mode = (uint32_t)(mode & 07777);
     int r = set_paths(tar, block, err);
     if (r < 0) {
         return r;
@@ -444,8 +431,7 @@ static int set_entry(struct tar *tar, const uint8_t block[TAR_BLOCK], uint64_t s
     bool has_bytes = entry->kind == TAR_FILE || entry->kind == TAR_OTHER;
     entry->size = entry->kind == TAR_FILE ? size : 0;
     entry->offset = tar->offset;
-    tar->left = has_bytes ? size : 0;
-    tar->padding = (uint32_t)((TAR_BLOCK - tar->left % TAR_BLOCK) % TAR_BLOCK);
+    tar->left = has_bytes ? size + tar_padding(size) : 0;
     tar->pending = (struct pending){0};
     return 0;
 }
@@ -481,9 +467,8 @@ int tar_next(struct tar *tar, const struct tar_entry **ret_entry, struct error *
 {
     uint8_t block[TAR_BLOCK];
     uint64_t size = 0;
-    int r = tar->is_ended ? 0 : skip(tar, tar->left + tar->padding, err);
+    int r = tar->is_ended ? 0 : skip(tar, tar->left, err);
     tar->left = 0;
-    tar->padding = 0;
     while (r == 0 && !tar->is_ended) {
         r = read_header(tar, block, &size, err);
         if (r <= 0) {

@@ -26,9 +26,8 @@ struct tar_entry {
     enum tar_kind kind;
     char path[TAR_NAME_MAX]; /* "" for the root */
     char link[TAR_NAME_MAX]; /* a symlink's target as it stands; a hard link's as a path */
-    uint32_t mode;
-    uint64_t size;   /* of a file, else 0 */
-    uint64_t offset; /* of its bytes from the beginning of the archive */
+    uint64_t size;           /* of a file, else 0 */
+    uint64_t offset;         /* of its bytes from the beginning of the archive */
 };
 
 /* Read up to `len` bytes; 0 with `*ret_len` 0 at the end, or a negative errno with `err`. */
@@ -57,8 +56,8 @@ void tar_free(struct tar *tar);
  * at the end; or a negative errno with a reason in `err`. */
 int tar_next(struct tar *tar, const struct tar_entry **ret_entry, struct error *err);
 
-/* Read bytes of the current entry; `*ret_len` is 0 at their end. 0 or a negative errno. */
-int tar_read(struct tar *tar, uint8_t *bytes, size_t len, size_t *ret_len, struct error *err);
+/* How many zeros follow the `size` bytes of an entry. */
+uint32_t tar_padding(uint64_t size);
 
 /* Make a path of a name in an archive. 0; -EPERM when it leads out of the root; or -ENAMETOOLONG. */
 int tar_clean_path(const char *name, char path[TAR_NAME_MAX]);

@@ -10,7 +10,6 @@
 enum {
     NAME_LEN = 100,
     RECORD_MAX = TAR_NAME_MAX + 32,
-    AT_CHECKSUM = 148,
 };
 
 /* The fields that hythe writes; the others are zeros. */
@@ -32,11 +31,6 @@ struct header {
 _Static_assert(sizeof(struct header) == TAR_BLOCK, "a header is one block");
 
 static const uint64_t size_max = (UINT64_C(1) << 33) - 1; /* eleven octal digits */
-
-uint32_t tar_padding(uint64_t size)
-{
-    return (uint32_t)((TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK);
-}
 
 static void octal(char *field, size_t len, uint64_t value)
 {

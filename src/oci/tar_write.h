@@ -23,7 +23,4 @@ struct tar_member {
  * tar_padding zeros. 0, -ENOMEM, -EMSGSIZE, or -EFBIG for a file past 8 GiB. */
 int tar_write_header(struct buffer *out, const struct tar_member *member);
 
-/* How many zeros follow `size` bytes. */
-uint32_t tar_padding(uint64_t size);
-
 #endif

@@ -18,15 +18,13 @@
 
 #include "base/span.h"
 #include "handlers/notes.h"
+#include "serve/trace_context.h"
 
 enum {
     TARGET_MAX = 1500, /* bytes of a line for each text of the peer's */
     HEADER_MAX = 500,
     METHOD_MAX = 32,
     NAME_MAX_LEN = 200,
-    TRACE_ID_AT = 3, /* in traceparent: "00-" before it */
-    TRACE_ID_LEN = 32,
-    TRACEPARENT_MIN = 55,
 };
 
 /* -- bytes ------------------------------------------------------------------------------------ */
@@ -100,22 +98,6 @@ struct logged_headers {
     struct span trace_id;
 };
 
-static struct span trace_id_of(struct span value)
-{
-    struct span id = {NULL, 0};
-    if (value.len < TRACEPARENT_MIN || value.data[2] != '-' ||
-        value.data[TRACE_ID_AT + TRACE_ID_LEN] != '-') {
-        return id;
-    }
-    for (size_t i = 0; i < TRACE_ID_LEN; i++) {
-        uint8_t byte = value.data[TRACE_ID_AT + i];
-        if ((byte < '0' || byte > '9') && (byte < 'a' || byte > 'f')) {
-            return id;
-        }
-    }
-    return (struct span){value.data + TRACE_ID_AT, TRACE_ID_LEN};
-}
-
 static struct logged_headers find_headers(const struct http_inbound *inbound)
 {
     struct logged_headers found = {.referer = {NULL, 0}};
@@ -126,7 +108,7 @@ static struct logged_headers find_headers(const struct http_inbound *inbound)
         } else if (header->name.len == 10 && span_is(header->name, "user-agent")) {
             found.user_agent = header->value;
         } else if (header->name.len == 11 && span_is(header->name, "traceparent")) {
-            found.trace_id = trace_id_of(header->value);
+            found.trace_id = trace_context_of(header->value).trace_id;
         }
     }
     return found;
@@ -169,7 +151,7 @@ static char *put_protocol(char *to, uint8_t version)
     }
 }
 
-static const char *outcome_text(const struct access_entry *entry)
+const char *access_log_outcome(enum http_outcome outcome)
 {
     static const char *const texts[] = {
         [HTTP_ANSWERED] = "answered",         [HTTP_FAILED] = "failed",
@@ -177,8 +159,7 @@ static const char *outcome_text(const struct access_entry *entry)
         [HTTP_BODY_TIMEOUT] = "body_timeout", [HTTP_WRITE_TIMEOUT] = "write_timeout",
         [HTTP_DRAINED] = "server_ended",
     };
-    size_t outcome = (size_t)entry->report->outcome;
-    return outcome < sizeof texts / sizeof *texts ? texts[outcome] : "unknown";
+    return (size_t)outcome < sizeof texts / sizeof *texts ? texts[outcome] : "unknown";
 }
 
 /* -- combined --------------------------------------------------------------------------------- */
@@ -320,7 +301,7 @@ static char *put_json(struct access_log *log, const struct access_entry *entry, 
     to = PUT_LITERAL(to, ",\"duration_us\":");
     to = put_number(to, duration / 1000);
     to = PUT_LITERAL(to, ",\"outcome\":\"");
-    to = put_text(to, outcome_text(entry));
+    to = put_text(to, access_log_outcome(report->outcome));
     *to++ = '"';
     to = put_json_guest(to, entry->notes);
     to = put_json_headers(to, inbound);

@@ -53,6 +53,9 @@ int access_log_flush(struct access_log *log);
 /* Go on in another file. Takes the descriptor, and closes the one before if it is not stdout. */
 void access_log_move(struct access_log *log, int fd);
 
+/* What became of a request, in a word: "answered", "peer_left", ... */
+const char *access_log_outcome(enum http_outcome outcome);
+
 /* Format one line with its end into ACCESS_LOG_LINE_MAX bytes. Returns its length. */
 size_t access_log_format(struct access_log *log, const struct access_entry *entry, char *to);
 

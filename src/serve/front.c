@@ -38,18 +38,6 @@ struct http_limits front_limits(const struct serve_config *config)
                                 .http2_streams = limits->http2_streams};
 }
 
-int front_check_support(const struct serve_config *config, struct error *err)
-{
-    if (config->otlp == NULL) {
-        return 0;
-    }
-    (void)error_set_exit(err, 2);
-    return error_set(
-        err, -ENOTSUP,
-        "otlp: this hythe does not export to OTLP collectors yet; leave the key out, and "
-        "let the collector read /metrics of the admin listener");
-}
-
 static int make_sources(const struct serve_listener *listener, struct front_sources **ret_sources,
                         struct error *err)
 {

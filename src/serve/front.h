@@ -19,9 +19,6 @@ struct front_listener {
 struct http_timeouts front_timeouts(const struct serve_config *config);
 struct http_limits front_limits(const struct serve_config *config);
 
-/* Can this program do all that is asked for? 0, or -ENOTSUP with the key in `err`. */
-int front_check_support(const struct serve_config *config, struct error *err);
-
 /* Make what a listener needs. A `listener` NULL is one that systemd passed and no configuration
  * names: TLS where there is a certificate. 0, or a negative errno with the reason in `err`. */
 int front_listener_init(const struct serve_config *config, const struct serve_listener *listener,

@@ -16,11 +16,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -191,9 +193,30 @@ static uint32_t list_kept(const struct generation *generation, int *keep)
     return count;
 }
 
+/* Memory in which the loader lists what it has read. Without it the workers read that again. */
+static void share_seen(struct generation *generation)
+{
+    struct seen *seen =
+        mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    generation->loader_seen = seen == MAP_FAILED ? NULL : seen;
+    generation->worker_options.seen = generation->loader_seen;
+}
+
+/* The workers get copies, and none can write to another's. */
+static void keep_seen(struct generation *generation)
+{
+    if (generation->loader_seen != NULL) {
+        generation->seen = *generation->loader_seen;
+        (void)munmap(generation->loader_seen, sizeof *generation->loader_seen); /* is mapped */
+        generation->loader_seen = NULL;
+    }
+    generation->worker_options.seen = &generation->seen;
+}
+
 static int start_loader(struct generation *generation, struct error *err)
 {
     int keep[1];
+    share_seen(generation);
     struct child_options options = {.run = loader_run,
                                     .context = &generation->worker_options,
                                     .keep = keep,
@@ -235,7 +258,13 @@ static void on_loader_end(struct child *child, int status)
 {
     struct generation *generation = container_of(child, struct generation, loader);
     char text[32];
-    if (generation->err.code == 0 && status != 0) {
+    keep_seen(generation);
+    if (generation->err.code == 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+        (void)error_set(&generation->err, -EDEADLK, /* reported by fail() */
+                        "compiling the modules took more CPU time than limits.compile_cpu, %" PRIu64
+                        " s; raise it, or compile them elsewhere with hythe compile",
+                        generation->config.limits.compile_cpu_ns / 1000000000);
+    } else if (generation->err.code == 0 && status != 0) {
         (void)error_set(&generation->err, -EIO, "the process that loads the modules ended with %s",
                         child_status_text(status, text)); /* reported by fail() */
     }
@@ -573,6 +602,7 @@ void generation_free(struct generation *generation)
     list_remove(&generation->node);
     loop_timer_stop(&generation->kill);
     child_kill(&generation->loader);
+    keep_seen(generation);
     for (uint32_t i = 0; i < generation->seat_count; i++) {
         struct worker_seat *seat = &generation->seats[i];
         loop_timer_stop(&seat->restart);

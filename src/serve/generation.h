@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/strings.h"
 #include "config/serve.h"
+#include "engine/seen.h"
 #include "loop/loop.h"
 #include "serve/board.h"
 #include "serve/child.h"
@@ -67,6 +68,8 @@ struct generation {
     struct strings lines; /* what guests said while they were loaded */
 
     struct child loader;
+    struct seen *loader_seen; /* owned, shared with the loader while it runs; NULL otherwise */
+    struct seen seen;         /* what it has left there */
     struct worker_options worker_options; /* what all workers share */
     struct worker_seat *seats;            /* owned */
     uint32_t seat_count;

@@ -29,7 +29,6 @@
 #include "net/address.h"
 #include "serve/admin_seat.h"
 #include "serve/board.h"
-#include "serve/front.h"
 #include "serve/generation.h"
 #include "serve/notify.h"
 #include "serve/sockets.h"
@@ -94,11 +93,6 @@ static int make_next(struct master *master, struct error *err)
     if (r < 0) {
         return r;
     }
-    r = front_check_support(&config, err);
-    if (r < 0) {
-        serve_config_done(&config);
-        return r;
-    }
     master->number++;
     return generation_new(&options, &config, &master->next, err);
 }
@@ -121,6 +115,18 @@ static void set_state(struct master *master, enum board_state state)
     board_set(&master->board.head->state, state);
 }
 
+/* What starts programs may leave few descriptors to them: ctr's containers get 1024. */
+static void say_file_limit(const struct generation *generation)
+{
+    struct rlimit limit;
+    unsigned connections = generation->config.limits.connections;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < connections) {
+        log_line("a worker can have %llu files open, fewer than the %u connections that it may "
+                 "hold: raise the limit (ulimit -Hn), or lower limits.connections",
+                 (unsigned long long)limit.rlim_cur, connections);
+    }
+}
+
 /* It is the first one of this program: say so, and where. */
 static void begin_serving(struct master *master, const struct generation *generation)
 {
@@ -137,6 +143,7 @@ static void begin_serving(struct master *master, const struct generation *genera
         log_line("status on %s%s", is_unix ? "" : "http://", address);
     }
     log_line("workers run with: %s", generation->sandbox);
+    say_file_limit(generation);
 }
 
 static void set_watch(struct master *master, const struct generation *generation)

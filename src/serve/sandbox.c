@@ -38,12 +38,12 @@ static bool runs_guest(const struct serve_route *route)
 
 bool sandbox_has_egress(const struct serve_config *config)
 {
+    bool calls_out = config->otlp != NULL; /* the worker itself */
     for (uint32_t i = 0; i < config->route_count; i++) {
-        if (runs_guest(&config->routes[i]) && can_call_out(&config->routes[i].guest)) {
-            return true;
-        }
+        const struct serve_route *route = &config->routes[i];
+        calls_out = calls_out || (runs_guest(route) && can_call_out(&route->guest));
     }
-    return false;
+    return calls_out;
 }
 
 bool sandbox_has_listeners(const struct serve_config *config)

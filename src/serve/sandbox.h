@@ -46,7 +46,7 @@ int sandbox_apply(const struct sandbox_options *options, char *ret_text, struct 
 int sandbox_paths_new(const struct serve_config *config, struct sandbox_path **ret_paths,
                       size_t *ret_count);
 
-/* May any route call out? Listen? */
+/* May any route, or the worker itself, call out? May any route listen? */
 bool sandbox_has_egress(const struct serve_config *config);
 bool sandbox_has_listeners(const struct serve_config *config);
 

@@ -13,6 +13,7 @@
 #include "serve/master.h"
 #include "serve/sandbox.h"
 #include "serve/server_config.h"
+#include "serve/traces.h"
 #include "serve/upgrade.h"
 
 enum { CHECK_TEXT_MAX = 16 << 20 };
@@ -56,10 +57,7 @@ static int check(const struct serve_config *config, char **ret_text, struct erro
 {
     struct loop *loop = NULL;
     struct site *site = NULL;
-    int r = front_check_support(config, err);
-    if (r == 0) {
-        r = check_listeners(config, err);
-    }
+    int r = check_listeners(config, err);
     if (r < 0) {
         return r;
     }
@@ -67,9 +65,16 @@ static int check(const struct serve_config *config, char **ret_text, struct erro
     if (r < 0) {
         return error_set_errno(err, r, "making a loop");
     }
+    if (config->otlp != NULL) {
+        struct traces *traces = NULL;
+        r = traces_new(loop, config->otlp, &traces, err);
+        traces_free(traces);
+    }
     struct site_options options = {
         .loop = loop, .config = config, .software = "hythe/" HYTHE_VERSION};
-    r = site_new(&options, &site, err);
+    if (r == 0) {
+        r = site_new(&options, &site, err);
+    }
     if (r == 0) {
         r = describe(site, ret_text, err);
     }

@@ -34,8 +34,9 @@
 #include "serve/front.h"
 #include "serve/line_limit.h"
 #include "serve/sandbox.h"
+#include "serve/traces.h"
 
-enum { LOG_FLUSH_NS = 250000000, GAUGES_NS = 500000000, LOADER_CPU_S = 600 };
+enum { LOG_FLUSH_NS = 250000000, GAUGES_NS = 500000000 };
 
 #define SOFTWARE "hythe/" HYTHE_VERSION
 
@@ -49,6 +50,7 @@ struct worker {
     uint32_t front_count;
     struct host_ticker ticker;
     struct access_log log;
+    struct traces *traces;   /* NULL: nobody wants any */
     struct board_slot *slot; /* mapped, or `own_slot` */
     struct board_slot *own_slot;
     struct line_limit lines;
@@ -166,23 +168,34 @@ static void on_flush(struct loop_timer *timer)
     }
 }
 
-static void write_log(struct worker *worker, struct http_transaction *transaction,
-                      const struct http_report *report, const struct notes *notes)
+static void write_log(struct worker *worker, const struct access_entry *entry)
 {
+    access_log_add(&worker->log, entry);
+    if (worker->flush.loop == NULL) {
+        /* Without memory for a timer the lines go out when the buffer is full. */
+        (void)loop_timer_start(worker->loop, &worker->flush, loop_clock_ns() + LOG_FLUSH_NS,
+                               on_flush);
+    }
+}
+
+static void tell(struct worker *worker, struct http_transaction *transaction,
+                 const struct http_report *report, const struct notes *notes)
+{
+    bool needs_id = worker->log.format == SERVE_LOG_JSON || worker->traces != NULL;
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
     struct access_entry entry = {
         .inbound = http_transaction_inbound(transaction),
         .report = report,
         .notes = notes,
-        .id = worker->log.format == SERVE_LOG_JSON ? http_transaction_id(transaction) : "",
+        .id = needs_id ? http_transaction_id(transaction) : "",
         .now_ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec,
     };
-    access_log_add(&worker->log, &entry);
-    if (worker->flush.loop == NULL) {
-        /* Without memory for a timer the lines go out when the buffer is full. */
-        (void)loop_timer_start(worker->loop, &worker->flush, loop_clock_ns() + LOG_FLUSH_NS,
-                               on_flush);
+    if (worker->log.fd >= 0) {
+        write_log(worker, &entry);
+    }
+    if (worker->traces != NULL) {
+        traces_add(worker->traces, &entry);
     }
 }
 
@@ -198,8 +211,8 @@ static void on_done(void *context, struct http_transaction *transaction,
     struct worker *worker = context;
     const struct notes *notes = notes_of(transaction);
     count(worker, report, notes);
-    if (worker->log.fd >= 0) {
-        write_log(worker, transaction, report, notes);
+    if (worker->log.fd >= 0 || worker->traces != NULL) {
+        tell(worker, transaction, report, notes);
     }
     site_on_done(transaction);
 }
@@ -275,16 +288,12 @@ static int open_libraries(const struct worker *worker, struct error *err)
 {
     struct nghttp2 nghttp2;
     struct curl_library curl; /* stays open as long as the process */
-    struct error unused = {0};
-    memset(&curl, 0, sizeof curl);
     int r = 0;
     for (uint32_t i = 0; i < worker->front_count && r == 0; i++) {
         r = worker->fronts[i].offers_h2 ? nghttp2_open(&nghttp2, err) : 0;
     }
     if (r == 0 && sandbox_has_egress(worker->options->config)) {
         r = curl_library_open(&curl, err);
-    } else if (r == 0 && site_calls_out(worker->site)) {
-        (void)curl_library_open(&curl, &unused); /* only to say what it is that is not granted */
     }
     return r;
 }
@@ -293,6 +302,7 @@ static int make_site(struct worker *worker, struct error *err)
 {
     struct site_options options = {.loop = worker->loop,
                                    .config = worker->options->config,
+                                   .seen = worker->options->seen,
                                    .software = SOFTWARE,
                                    .context = worker,
                                    .on_log = on_site_line,
@@ -388,6 +398,9 @@ static int prepare(struct worker *worker, char *text, struct error *err)
         r = access_log_init(&worker->log, worker->options->log_fd,
                             worker->options->config->log.format);
         (void)(r < 0 ? error_set_errno(err, r, "preparing the access log") : 0);
+    }
+    if (r == 0 && worker->options->config->otlp != NULL) {
+        r = traces_new(worker->loop, worker->options->config->otlp, &worker->traces, err);
     }
     if (r == 0) {
         r = watch(worker, err);
@@ -485,10 +498,18 @@ static void on_terminate(struct loop_signal *signal)
     }
 }
 
-static void on_drained(void *context)
+static void on_traces_sent(void *context)
 {
     struct worker *worker = context;
     worker->has_ended = true;
+}
+
+static void on_drained(void *context)
+{
+    struct worker *worker = context;
+    if (worker->traces == NULL || traces_finish(worker->traces, on_traces_sent, worker)) {
+        worker->has_ended = true;
+    }
 }
 
 static void finish(struct worker *worker)
@@ -498,6 +519,7 @@ static void finish(struct worker *worker)
     }
     http_server_free(worker->server);
     worker->server = NULL;
+    traces_free(worker->traces);
     host_ticker_stop(&worker->ticker); /* it ticks the site's engine */
     site_free(worker->site);
     worker->site = NULL;
@@ -539,13 +561,24 @@ static int check_paths(const struct worker *worker, struct error *err)
     return config->user != NULL ? sandbox_find_user(config->user, config->group, NULL, err) : 0;
 }
 
+/* A module that compiles for ever must not; the master says what SIGXCPU meant. */
+static void limit_cpu(uint64_t ns)
+{
+    rlim_t seconds = (rlim_t)(ns / 1000000000 + (ns % 1000000000 != 0));
+    const struct rlimit cpu = {.rlim_cur = seconds, .rlim_max = RLIM_INFINITY};
+    const struct rlimit core = {.rlim_cur = 0, .rlim_max = 0};
+    if (ns > 0) {
+        (void)setrlimit(RLIMIT_CPU, &cpu);   /* without it compiling takes as long as it takes */
+        (void)setrlimit(RLIMIT_CORE, &core); /* the signal's other effect, of no use to anybody */
+    }
+}
+
 int loader_run(void *options, int control_fd)
 {
     struct worker worker = {
         .options = options, .control_fd = control_fd, .log = {.fd = -1}, .is_loader = true};
     struct error err = {0};
-    const struct rlimit cpu = {.rlim_cur = LOADER_CPU_S, .rlim_max = LOADER_CPU_S};
-    (void)setrlimit(RLIMIT_CPU, &cpu); /* a module that compiles for ever must not */
+    limit_cpu(worker.options->config->limits.compile_cpu_ns);
     int r = loop_new(&worker.loop);
     r = r < 0 ? error_set_errno(&err, r, "making a loop") : make_fronts(&worker, &err);
     if (r == 0) {

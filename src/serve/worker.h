@@ -9,6 +9,7 @@
 #include "http/server.h"
 #include "serve/board.h"
 
+struct seen;
 struct tls_context;
 
 enum { WORKER_LISTENERS_MAX = 64 };
@@ -24,6 +25,7 @@ struct worker_options {
     uint32_t slot;        /* 0: none was free */
     const uint32_t *rows; /* of the board, by route number */
     uint32_t row_count;
+    struct seen *seen; /* files that the loader has read, or is to list; NULL: none */
 };
 
 /* Run it to its end. `options` is a struct worker_options. Returns the exit code. */

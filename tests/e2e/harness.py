@@ -9,6 +9,7 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import struct
@@ -21,7 +22,7 @@ from typing import NamedTuple
 import ports
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT = 10.0  # seconds; for what takes milliseconds, also on a busy machine
+WAIT = 30.0  # seconds; for what takes milliseconds, also on a busy machine
 COMPILE = 90.0  # what is compiled takes 3 s for Go and 15 s for JavaScript on an idle machine
 NOBODY = 65534
 
@@ -232,6 +233,23 @@ def cpu_seconds(pid):
     return total / 1e9
 
 
+def starved_seconds(pid):
+    """For how long so far the main thread of a process could run and had no processor."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
+def taken_seconds(pid, do):
+    """How long something takes which this thread and the main thread of a process do together: by
+    the clock, without the time in which one of them waited for a processor that others had."""
+    def now():
+        mine = int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+        return time.monotonic() - mine - starved_seconds(pid)
+
+    started = now()
+    do()
+    return max(0.0, now() - started)
+
+
 def children_of(pid):
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -291,6 +309,11 @@ def is_alive(pid):
         return False
 
 
+def has_bytes(peer):
+    """Has something arrived that is not read yet, or the end?"""
+    return bool(select.select([peer], [], [], 0)[0])
+
+
 def wait_until(condition, what, seconds=WAIT):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -302,7 +325,7 @@ def wait_until(condition, what, seconds=WAIT):
 # -- connections -----------------------------------------------------------------------------------
 
 
-def dial(address, seconds=5):
+def dial(address, seconds=WAIT):
     family = socket.AF_UNIX if isinstance(address, str) else \
         socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     peer = socket.socket(family, socket.SOCK_STREAM)
@@ -390,6 +413,10 @@ class Reader:
         data = self._take(int(self._line().split(b";")[0], 16))
         self._line()
         return data
+
+    def rest(self):
+        """What is left of a body in chunks."""
+        return self._chunks()
 
     def response(self):
         status, headers, _ = self.head()

@@ -71,7 +71,7 @@ def test_fifo(hythe, tmp_path):
     """A FIFO neither hangs hythe nor passes for a module."""
     path = tmp_path / "fifo"
     os.mkfifo(path)
-    check_refusal(hythe.run(path, seconds=5), CANNOT_RUN, "fifo", "regular file")
+    check_refusal(hythe.run(path, seconds=30), CANNOT_RUN, "fifo", "regular file")
 
 
 def test_unreadable_file(hythe_as_nobody, public_dir, guest):

@@ -154,7 +154,7 @@ def test_file_that_is_no_module(hythe, guest, tmp_path, content, code):
 
 def test_nothing_is_run(hythe, guest):
     """check never starts a guest."""
-    result = hythe("check", guest("spin"), seconds=5)
+    result = hythe("check", guest("spin"), seconds=30)
     assert result.code == 0 and "spinning" not in result.out
 
 

@@ -132,7 +132,7 @@ def test_stdout_that_is_gone(hythe, guest):
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run([hythe.path, "run", guest("hello"), "--exit", "5"], stdout=writing,
-                          stderr=subprocess.PIPE, env=hythe.env, timeout=10, check=False)
+                          stderr=subprocess.PIPE, env=hythe.env, timeout=60, check=False)
     os.close(writing)
     assert done.returncode == 5, done
 

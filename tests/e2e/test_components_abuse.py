@@ -288,7 +288,7 @@ class Soak:
         return memory_kib(worker)
 
 
-@pytest.mark.timeout_s(60 + REQUESTS // 100)
+@pytest.mark.timeout_s(180 + REQUESTS // 100)
 def test_memory_is_flat_over_many_requests(server):
     """A tenth of them trap, fail or are cancelled. HYTHE_SOAK_REQUESTS for more."""
     check_alive(server)

@@ -443,6 +443,8 @@ def test_a_hostile_layer_is_refused(hythe, tmp_path, layers, words):
     ((oci.entry("app.wasm", type=tarfile.CHRTYPE, devmajor=1, devminor=3),), "neither a file"),
     ((oci.entry("app.wasm", type=tarfile.FIFOTYPE),), "neither a file"),
     ((oci.entry("app.wasm", type=tarfile.DIRTYPE),), "is a directory"),
+    ((oci.entry("app.wasm", type=tarfile.DIRTYPE), oci.entry("app.wasm/hythe.toml", b"a = 1")),
+     "/app.wasm/hythe.toml, a configuration with further files"),
     ((oci.entry("app.wasm", b""),), "is empty"),
     ((oci.entry("app.wasm", b"\x7fELF, compiled by somebody"),), "machine code"),
     ((oci.entry("app.wasm", b"#!/bin/sh"),), "no WebAssembly module")])
@@ -487,7 +489,7 @@ def need(tool):
 
 
 def tool(*words):
-    return subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=25)
+    return subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=100)
 
 
 def test_skopeo_reads_it(build, guest):

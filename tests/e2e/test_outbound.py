@@ -120,7 +120,7 @@ def authority(tmp_path_factory):
     folder = tmp_path_factory.mktemp("authority")
 
     def openssl(*args):
-        subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True, timeout=20)
+        subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True, timeout=60)
 
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
             "-days", "2", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.pem",
@@ -374,7 +374,7 @@ def test_a_bad_peer(hythe, guest, serve, answer, options):
     result = get(hythe, guest(RUST), server.url(), "--allow-http", server.url(""), *options)
     assert result.code == 1, result
     assert result.out.splitlines()[-1] == FAILED, result
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 20
     assert "AddressSanitizer" not in result.err and "LeakSanitizer" not in result.err
 
 

@@ -3,16 +3,18 @@ by frame. The frames are written here by hand; what a frame is, is RFC 9113."""
 import contextlib
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
 
-from harness import (GET, ask, clear_peak, curl, dial, exchange, fd_count, get, log_entries,
-                     memory_kib,
-                     peak_kib, url, wait_for_entry, wait_until, worker_of)
+from harness import (COMPILE, GET, WAIT, ask, clear_peak, curl, dial, exchange, fd_count, get,
+                     log_entries, memory_kib, peak_kib, taken_seconds, url, wait_for_entry,
+                     wait_until, worker_of)
 
 CONFIG = """
 workers = 1
@@ -56,12 +58,10 @@ def server(hythe_of_module, guest, tmp_path_factory):
 
 
 def median_answer_time(server):
-    times = []
-    for _ in range(9):
-        started = time.monotonic()
+    def answer():
         assert ask(server.address, GET).body == b"here"
-        times.append(time.monotonic() - started)
-    return sorted(times)[4]
+
+    return sorted(taken_seconds(server.worker, answer) for _ in range(9))[4]
 
 
 # -- frames ----------------------------------------------------------------------------------------
@@ -195,15 +195,18 @@ def test_head_request(server):
     assert said.startswith(b"HTTP/2 200") and b"content-length: 1000" in said
 
 
-def test_large_bodies(server, tmp_path):
+def test_large_bodies(hythe, guest, tmp_path):
     """50 MiB there and back, streaming, in little memory."""
+    config = CONFIG.format(folder=tmp_path, module=guest("cgi_ways"))
+    server = hythe.serve(config=config.replace('"4s"', '"100s"'), folder=tmp_path)
+    server.worker = worker_of(server)
     piece = bytes(range(256)) * 4096
     (tmp_path / "up").write_bytes(piece * 50)
     curl(H2, url(server.address, "/count"))
     clear_peak(server.worker)
     before = peak_kib(server.worker)
     curl(H2, "-T", tmp_path / "up", "-X", "POST", "-o", tmp_path / "down",
-         url(server.address, "/echo"))
+         url(server.address, "/echo"), seconds=100)
     assert (tmp_path / "down").read_bytes() == piece * 50
     assert peak_kib(server.worker) - before < 8192
 
@@ -215,17 +218,18 @@ def test_many_streams(server):
         pytest.skip("h2load is not installed: scripts/deps test")
     done = subprocess.run([h2load, "-n", "3000", "-c", "3", "-m", "20",
                            url(server.address, "/size/5000")],
-                          capture_output=True, text=True, timeout=20, check=True)
+                          capture_output=True, text=True, timeout=100, check=True)
     assert re.search(r"3000 succeeded, 0 failed, 0 errored", done.stdout), done.stdout
     assert re.search(r"status codes: 3000 2xx", done.stdout)
 
 
 def test_streams_do_not_wait_for_each_other(server):
     with Peer(server.address) as peer:
-        started = time.monotonic()
-        peer.send(asks("/drip/5", 1), asks("/sleep", 3), asks("/count", 5))
-        assert peer.until(DATA, 5)[3] == b"1\n"
-        assert time.monotonic() - started < 0.5
+        peer.send(asks("/drip/10", 1), asks("/sleep", 3), asks("/count", 5))
+        while (found := peer.next())[:3] != (DATA, found[1], 5):
+            assert not (found[0] in (DATA, HEADERS, RST_STREAM) and found[2] == 3)
+            assert not (found[0] == DATA and found[1] & END_STREAM and found[2] == 1)
+        assert found[3] == b"1\n"
 
 
 def test_upload_is_read_while_it_is_sent(server):
@@ -239,8 +243,8 @@ def test_upload_is_read_while_it_is_sent(server):
 def test_too_many_streams(server):
     """Past the limit a stream is refused, and the others go on."""
     with Peer(server.address) as peer:
-        peer.send(*(asks("/drip/2", 2 * i + 1) for i in range(40)))
-        peer.send(*(asks("/sleep", 2 * i + 1) for i in range(40, 130)))
+        peer.send(*(asks("/drip/2", 2 * i + 1) for i in range(40)),
+                  *(asks("/sleep", 2 * i + 1) for i in range(40, 130)))
         refused = peer.until(RST_STREAM)
         assert refused and refused[2] >= 2 * 40 + 1
         assert int.from_bytes(refused[3], "big") == 7
@@ -253,7 +257,7 @@ def test_a_stream_that_is_reset(server):
         peer.send(asks("/spin?reset", 1))
         time.sleep(0.2)
         peer.send(frame(RST_STREAM, 0, 1, struct.pack(">I", 8)))
-        entry = wait_for_entry(server.log, 1.5, target="/spin?reset")
+        entry = wait_for_entry(server.log, target="/spin?reset")
         assert entry["guest"] == "cancelled"
         peer.send(asks("/count", 3))
         assert peer.body(3) == b"1\n"
@@ -282,6 +286,70 @@ def test_upgrade_is_passed_over(server):
                     get("/", "Connection: Upgrade, HTTP2-Settings, close", "Upgrade: h2c",
                                         "HTTP2-Settings: AAMAAABkAAQAAP__"))
     assert said.startswith(b"HTTP/1.1 200 ")
+
+
+# -- reload ----------------------------------------------------------------------------------------
+
+
+class Asker(threading.Thread):
+    """Asks without a pause on one connection after the other. A request fails when the connection ends
+    and no GOAWAY has said that it was not looked at."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.address = address
+        self.is_ending = False
+        self.bodies = []
+        self.connections = 0
+        self.failures = []
+
+    def run(self):
+        while not self.is_ending:
+            self.connections += 1
+            with Peer(self.address) as peer:
+                stream, last = 1, None
+                while not self.is_ending and last is None:
+                    last = self.ask(peer, stream)
+                    stream += 2
+
+    def ask(self, peer, stream):
+        """One request, repeated elsewhere if it was not looked at; the number in a GOAWAY."""
+        last, body = None, b""
+        with contextlib.suppress(ConnectionError):
+            peer.send(asks("/text", stream))
+        while found := peer.next():
+            if found[0] == GOAWAY:
+                last = int.from_bytes(found[3][:4], "big") & 0x7fffffff
+            elif found[0] == RST_STREAM and found[2] == stream:
+                break
+            elif found[0] == DATA and found[2] == stream:
+                body += found[3]
+                if found[1] & END_STREAM:
+                    self.bodies.append(body)
+                    return last
+        if last is None or stream <= last:
+            self.failures.append((stream, last))
+        return last or 0
+
+
+def test_reload_fails_no_request(hythe, tmp_path):
+    config = 'workers = 2\n[[route]]\npath = "/text"\ntext = "{}"\n'
+    server = hythe.serve(config=config.format("one"), folder=tmp_path)
+    askers = [Asker(server.address) for _ in range(4)]
+    for asker in askers:
+        asker.start()
+    for count, text in enumerate(["two", "three", "four"], 1):
+        wait_until(lambda: all(len(asker.bodies) > 100 * count for asker in askers), "load")
+        (tmp_path / "hythe.toml").write_text(config.format(text))
+        server.send_signal(signal.SIGHUP)
+        server.wait_for("hythe: reloaded", "err", COMPILE, count)
+        wait_until(lambda: all(asker.bodies[-1] == text.encode() for asker in askers), text)
+    for asker in askers:
+        asker.is_ending = True
+    for asker in askers:
+        asker.join(WAIT)
+    assert [asker.failures for asker in askers] == [[]] * 4
+    assert all(set(asker.bodies) == {b"one", b"two", b"three", b"four"} for asker in askers)
 
 
 # -- requests that are none ------------------------------------------------------------------------
@@ -348,7 +416,7 @@ def test_a_body_unlike_its_length(server):
 def flood(server, frames, times):
     """Send these again and again and read nothing; whether the server has had enough."""
     with Peer(server.address) as peer:
-        peer.socket.settimeout(1)
+        peer.socket.settimeout(10)  # longer than the server holds who takes nothing
         try:
             for _ in range(times):
                 peer.send(*frames)
@@ -438,7 +506,7 @@ def test_no_window(server, path):
         while len(ended) < 30 and (found := peer.next()):
             if found[0] in (RST_STREAM, GOAWAY):
                 ended |= {found[2]} if found[0] == RST_STREAM else set(range(30))
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 20
     assert peak_kib(server.worker) - before < 30 * 1024
 
 
@@ -454,11 +522,11 @@ def test_a_peer_that_reads_nothing(server):
         peer.socket.settimeout(0.05)
         started = time.monotonic()
         with contextlib.suppress(ConnectionError):
-            while time.monotonic() - started < 6:
+            while time.monotonic() - started < 20:
                 with contextlib.suppress(TimeoutError):
                     peer.send(frame(PING, 0, 0, b"12345678"))
                 time.sleep(0.05)
-        assert time.monotonic() - started < 6, "it is held"
+        assert time.monotonic() - started < 20, "it is held"
     assert peak_kib(server.worker) - before < 30 * 1024
 
 
@@ -471,7 +539,7 @@ def test_half_a_preface(server):
                 with contextlib.suppress(ConnectionResetError):
                     while peer.recv(1000):
                         pass
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 8, "longer than the time for a head"
 
 
 def test_nothing_stays_behind(server):

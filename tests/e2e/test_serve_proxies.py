@@ -175,6 +175,24 @@ def test_both_ways_at_once(through):
         sender.join()
 
 
+@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
+def test_in_front_of_others(hythe, guest, through, tmp_path, kind):
+    """A guest that asks them, which ask hythe in turn: the bytes are the same at the end."""
+    port = through(kind)[1]
+    (tmp_path / "front").mkdir()
+    front = hythe.serve(config='workers = 1\n[[route]]\npath = "/..."\nkind = "cgi"\n'
+                               f'module = "{guest("cgi_get")}"\n'
+                               f'allow_http = ["http://127.0.0.1:{port}"]\n',
+                        folder=tmp_path / "front")
+    pages = {"/text": b"a text", "/count": b"1\n", "/drip/2": b"line 0\nline 1\n",
+             "/size/3000": None}
+    for path, body in pages.items():
+        answer = ask(front.address, get(f"/?http://127.0.0.1:{port}{path}"))
+        direct = ask(("127.0.0.1", port), get(path))
+        assert (answer.status, answer.body) == (200, direct.body)
+        assert body is None or body == direct.body
+
+
 # Requests that two servers could take apart in two ways.
 AMBIGUOUS = {
     "two lengths": b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
@@ -276,7 +294,7 @@ def test_half_a_preface_is_given_up(hythe, tmp_path, preface):
     found = hythe.start("serve", path).wait_for(SERVING, "err", COMPILE)
     started = time.monotonic()
     assert exchange(("127.0.0.1", int(found[1])), preface) == b""
-    assert 0.9 < time.monotonic() - started < 2
+    assert 0.9 < time.monotonic() - started < 6, "not at the timeout of a preface"
 
 
 def test_on_a_unix_socket(hythe, guest, tmp_path):
@@ -304,6 +322,6 @@ def test_slowhttptest(served):
         done = subprocess.run(
             [program, mode, "-c", "200", "-i", "1", "-r", "200", "-l", "3", "-p", "2", "-u",
              f"http://127.0.0.1:{served.address[1]}/text"],
-            capture_output=True, text=True, timeout=25, check=False)
+            capture_output=True, text=True, timeout=60, check=False)
         plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
         assert re.search(r"service available:\s+YES", plain), plain[-2000:]

@@ -5,16 +5,19 @@ import time
 
 import pytest
 
-from harness import GET, Reader, ask, dial, get, memory_kib, worker_of
+from harness import GET, Reader, ask, dial, get, log_entries, memory_kib, taken_seconds, worker_of
 
 COUNT = 1000
 TCP_ESTABLISHED = 1
 PROMPT_S = 0.05
-SPAN_S = 2  # of the timeout under test
-SLACK_S = 1.5
+SPAN_S = 2  # of the timeout under test; all others are 10 s and more
+SLACK_S = 6  # for this side, too, to notice a thousand ends on a busy machine
 
 CONFIG = """
 workers = 1
+[log]
+access = "access.log"
+format = "json"
 [guest]
 memory = "16M"
 [timeouts]
@@ -33,31 +36,35 @@ body = 0
 
 
 def connect_all(address, data):
-    peers = []
+    """The peers, each with the times between which it began."""
+    peers = {}
     for _ in range(COUNT):
+        before = time.monotonic()
         peer = dial(address)
         peer.sendall(data)
-        peers.append(peer)
+        peers[peer] = (before, time.monotonic())
     return peers
 
 
-def time_of_ask(address):
-    start = time.monotonic()
-    assert ask(address).body == b"here"
-    return time.monotonic() - start
+def time_of_ask(server):
+    def answer():
+        assert ask(server.address).body == b"here"
+
+    return taken_seconds(server.worker, answer)
 
 
-def watch(server, peers, started, also=lambda peer: None):
-    """Ask for an answer all the time until the server has ended every peer; when each one ended,
-    in seconds after `started`, and the slowest answer."""
-    ended, slowest = [], 0
+def watch(server, peers):
+    """Ask for an answer all the time until the server has ended every peer; after how many seconds it
+    ended each, at most and at least, and what the answers took."""
+    ended, times = [], []
+    started = time.monotonic()
     open_peers = {peer.fileno(): peer for peer in peers}
     poll = select.poll()
     for peer in peers:
         peer.setblocking(False)
         poll.register(peer, select.POLLIN | select.POLLHUP)
-    while open_peers and time.monotonic() - started < SPAN_S + 10:
-        slowest = max(slowest, time_of_ask(server.address))
+    while open_peers and time.monotonic() - started < SPAN_S + 20:
+        times.append(time_of_ask(server))
         for fd, _ in poll.poll(20):
             peer = open_peers[fd]
             try:
@@ -67,20 +74,27 @@ def watch(server, peers, started, also=lambda peer: None):
             except ConnectionResetError:
                 gone = True
             if gone:
-                ended.append(time.monotonic() - started)
+                ended.append([time.monotonic() - begin for begin in peers[peer]])
                 poll.unregister(fd)
                 del open_peers[fd]
-    return ended, slowest
+    return ended, times
 
 
-def check(server, peers, started):
-    ended, slowest = watch(server, peers, started)
+def check_prompt(times):
+    """A new client is answered at once, nearly always: not while a thousand ends are handled."""
+    times.sort()
+    assert times[len(times) * 9 // 10] < PROMPT_S, times[-10:]
+
+
+def check(server, peers):
+    """Each ends at its own timeout, and a new client is answered promptly all the while."""
+    ended, times = watch(server, peers)
     for peer in peers:
         peer.close()
     assert len(ended) == COUNT, "the server holds slow peers"
-    assert min(ended) > SPAN_S - 0.1
-    assert max(ended) < SPAN_S + SLACK_S
-    return slowest
+    assert min(most for most, _ in ended) > SPAN_S - 0.1
+    assert max(least for _, least in ended) < SPAN_S + SLACK_S
+    check_prompt(times)
 
 
 @pytest.fixture
@@ -88,6 +102,8 @@ def slow_server(hythe, guest, tmp_path):
     def start(phase):
         config = CONFIG.format(phase=phase, module=guest("cgi_ways"))
         server = hythe.serve(config=config, folder=tmp_path)
+        server.worker = worker_of(server)
+        server.log = tmp_path / "access.log"
         for _ in range(20):
             assert ask(server.address).body == b"here"
         return server
@@ -96,25 +112,23 @@ def slow_server(hythe, guest, tmp_path):
 
 
 def median_of_prompt(server):
-    return sorted(time_of_ask(server.address) for _ in range(20))[10]
+    return sorted(time_of_ask(server) for _ in range(20))[10]
 
 
 def test_half_a_head(slow_server):
     """A thousand clients that stop in the middle of a header."""
     server = slow_server("header")
-    started = time.monotonic()
     peers = connect_all(server.address, b"GET / HTTP/1.1\r\nHost: test\r\nX-Half")
     assert median_of_prompt(server) < PROMPT_S
-    check(server, peers, started)
+    check(server, peers)
 
 
 def test_silence(slow_server):
     """A thousand clients that say nothing at all."""
     server = slow_server("header")
-    started = time.monotonic()
     peers = connect_all(server.address, b"")
     assert median_of_prompt(server) < PROMPT_S
-    check(server, peers, started)
+    check(server, peers)
 
 
 def test_half_a_body(slow_server):
@@ -122,29 +136,26 @@ def test_half_a_body(slow_server):
     wait, and the answer is 408."""
     server = slow_server("body")
     head = b"POST /guest/sink HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\nhalf"
-    started = time.monotonic()
     peers = connect_all(server.address, head)
     assert median_of_prompt(server) < PROMPT_S
-    check(server, peers, started)
+    check(server, peers)
 
 
 def test_idle(slow_server):
     """A thousand connections that have had their answer."""
     server = slow_server("idle")
-    started = time.monotonic()
     peers = connect_all(server.address, GET)
     for peer in peers:
         assert Reader(peer).response().body == b"here"
     assert median_of_prompt(server) < PROMPT_S
-    check(server, peers, started)
+    check(server, peers)
 
 
 def test_never_reads(slow_server):
     """A thousand clients that ask for much and read nothing: guests wait, and what is kept for each
     is small."""
     server = slow_server("write")
-    pid = worker_of(server)
-    before = memory_kib(pid)
+    before = memory_kib(server.worker)
     started = time.monotonic()
     peers = []
     for _ in range(COUNT):
@@ -154,15 +165,20 @@ def test_never_reads(slow_server):
         peer.sendall(get("/guest/length/1000000000"))
         peers.append(peer)
     assert median_of_prompt(server) < PROMPT_S
-    assert (memory_kib(pid) - before) / COUNT < 512
-    gone = []
-    while time.monotonic() - started < SPAN_S + 8 and len(gone) < COUNT:
-        assert time_of_ask(server.address) < 1
+    assert (memory_kib(server.worker) - before) / COUNT < 512
+    gone, times = [], []
+    while time.monotonic() - started < SPAN_S + 28 and len(gone) < COUNT:
+        times.append(time_of_ask(server))
         gone = [peer for peer in peers if is_reset(peer)]
-        time.sleep(0.05)
+        time.sleep(0.01)
     for peer in peers:
         peer.close()
     assert len(gone) == COUNT, "the server holds peers that never read"
+    check_prompt(times)
+    assert server.stop().code == 0
+    ends = [entry for entry in log_entries(server.log) if entry["target"] != "/"]
+    assert {entry["outcome"] for entry in ends} == {"write_timeout"} and len(ends) == COUNT
+    assert min(entry["duration_us"] for entry in ends) > (SPAN_S - 0.1) * 1e6
 
 
 def is_reset(peer):

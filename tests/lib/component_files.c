@@ -2,55 +2,21 @@
 #include "component_files.h"
 
 #include <dirent.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-#include "guest/dir.h"
-
-static void add_preopen(struct component_files *x, struct dir_source *source, const char *name,
-                        bool read_only)
-{
-    char host[64];
-    char guest[64];
-    struct guest_dir *dir = NULL;
-    struct error err = {0};
-    uint32_t fd = 0;
-    (void)snprintf(host, sizeof host, "%s/%s", x->host.root, name);
-    (void)snprintf(guest, sizeof guest, "/%s", name);
-    assert_int_equal(dir_source_open(host, guest, read_only, source, &err), 0);
-    assert_int_equal(guest_dir_preopen_source(&x->f->guest, source, &dir), 0);
-    assert_int_equal(fd_table_insert(&x->f->guest.fds, &dir->base, 3, &fd), 0);
-}
 
 int cfiles_setup(void **state)
 {
     struct component_files *x = calloc(1, sizeof *x);
     assert_non_null(x);
-    struct fake_files *host = &x->host;
-    (void)signal(SIGPIPE, SIG_IGN); /* as the program has it */
-    (void)snprintf(host->root, sizeof host->root, "/tmp/hythe-test-XXXXXX");
-    assert_non_null(mkdtemp(host->root));
-    host->root_fd = open(host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_true(host->root_fd >= 0);
-    files_host_mkdir(host, "in");
-    files_host_mkdir(host, "ro");
-    files_host_mkdir(host, "ro/sub");
-    files_host_mkdir(host, "out");
-    files_host_write(host, "ro/file", "read only");
-    files_host_write(host, "ro/sub/file", "deep");
-    files_host_write(host, "out/secret", "secret");
+    files_host_begin(&x->host);
     x->f = fake_component_new();
-    add_preopen(x, &x->sources[0], "in", false /* read_only */);
-    add_preopen(x, &x->sources[1], "ro", true /* read_only */);
+    files_host_grant(&x->host, &x->f->guest);
     assert_int_equal(
         fake_component_call(x->f, &wasi_filesystem_preopens, "get-directories", NULL /* args */, 0),
         0);
@@ -62,22 +28,11 @@ int cfiles_setup(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 int cfiles_teardown(void **state)
 {
     struct component_files *x = *state;
     fake_component_free(x->f);
-    dir_source_close(&x->sources[0]);
-    dir_source_close(&x->sources[1]);
-    close(x->host.root_fd);
-    (void)nftw(x->host.root, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what stays is in /tmp */
+    files_host_end(&x->host);
     free(x);
     return 0;
 }

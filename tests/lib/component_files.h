@@ -18,8 +18,7 @@
 struct component_files {
     struct fake_component *f;
     struct fake_files host; /* without a guest */
-    struct dir_source sources[2];
-    uint32_t in; /* reps of the preopens */
+    uint32_t in;            /* reps of the preopens */
     uint32_t ro;
 };
 

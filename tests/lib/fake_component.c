@@ -12,6 +12,7 @@
 #include "base/container.h"
 #include "engine/engine.h"
 #include "engine/instance.h"
+#include "imports/wasi_io/io.h"
 #include "loop/loop.h"
 
 static void on_report(struct guest *guest, const char *line)
@@ -185,4 +186,17 @@ const char *fake_component_reason(const struct fake_component *f)
 {
     const char *reason = instance_fail_reason(f->instance);
     return reason != NULL ? reason : "";
+}
+
+bool fake_is_ready(struct fake_component *f, uint32_t pollable)
+{
+    assert_int_equal(
+        component_fake_call(f, &wasi_io_poll, "[method]pollable.ready", NUMBER(pollable)), 0);
+    return f->results[0].number != 0;
+}
+
+void fake_expect_closed(const struct fake_component *f)
+{
+    assert_int_equal(f->results[0].number, 1);
+    assert_int_equal(f->results[1].number, 1);
 }

@@ -80,4 +80,12 @@ int32_t fake_component_drop(struct fake_component *f, const struct component_int
 /* Why the last call trapped; "" when it did not. */
 const char *fake_component_reason(const struct fake_component *f);
 
+/* -- what packages answer with that is wasi:io's ----------------------------------------------- */
+
+/* Is the pollable ready? */
+bool fake_is_ready(struct fake_component *f, uint32_t pollable);
+
+/* The last answer was the stream-error `closed`. */
+void fake_expect_closed(const struct fake_component *f);
+
 #endif

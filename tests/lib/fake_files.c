@@ -19,8 +19,8 @@
 #include "guest/dir.h"
 #include "guest/file.h"
 
-void files_preopen(struct fake_files *x, const char *host_path, const char *guest_path,
-                   bool read_only, uint32_t expect)
+static void preopen(struct fake_files *x, struct guest *guest, const char *host_path,
+                    const char *guest_path, bool read_only, uint32_t expect)
 {
     struct dir_source *source = &x->preopens[x->preopen_count];
     struct guest_dir *dir = NULL;
@@ -29,24 +29,19 @@ void files_preopen(struct fake_files *x, const char *host_path, const char *gues
     assert_in_range(x->preopen_count, 0, ARRAY_COUNT(x->preopens) - 1);
     assert_int_equal(dir_source_open(host_path, guest_path, read_only, source, &err), 0);
     x->preopen_count++;
-    assert_int_equal(guest_dir_preopen_source(&x->f->guest, source, &dir), 0);
-    assert_int_equal(fd_table_insert(&x->f->guest.fds, &dir->base, 3, &fd), 0);
+    assert_int_equal(guest_dir_preopen_source(guest, source, &dir), 0);
+    assert_int_equal(fd_table_insert(&guest->fds, &dir->base, 3, &fd), 0);
     assert_int_equal(fd, expect);
 }
 
-static void add_preopen(struct fake_files *x, const char *name, bool read_only, uint32_t expect)
+void files_preopen(struct fake_files *x, const char *host_path, const char *guest_path,
+                   bool read_only, uint32_t expect)
 {
-    char host[64];
-    char guest[64];
-    (void)snprintf(host, sizeof host, "%s/%s", x->root, name);
-    (void)snprintf(guest, sizeof guest, "/%s", name);
-    files_preopen(x, host, guest, read_only, expect);
+    preopen(x, &x->f->guest, host_path, guest_path, read_only, expect);
 }
 
-int files_setup(void **state)
+void files_host_begin(struct fake_files *x)
 {
-    struct fake_files *x = calloc(1, sizeof *x);
-    assert_non_null(x);
     (void)signal(SIGPIPE, SIG_IGN); /* as the program has it */
     (void)snprintf(x->root, sizeof x->root, "/tmp/hythe-test-XXXXXX");
     assert_non_null(mkdtemp(x->root));
@@ -59,11 +54,15 @@ int files_setup(void **state)
     files_host_write(x, "ro/file", "read only");
     files_host_write(x, "ro/sub/file", "deep");
     files_host_write(x, "out/secret", "secret");
-    x->f = fake_guest_new();
-    add_preopen(x, "in", false /* read_only */, FILES_IN);
-    add_preopen(x, "ro", true /* read_only */, FILES_RO);
-    *state = x;
-    return 0;
+}
+
+void files_host_grant(struct fake_files *x, struct guest *guest)
+{
+    char host[64];
+    (void)snprintf(host, sizeof host, "%s/in", x->root);
+    preopen(x, guest, host, "/in", false /* read_only */, FILES_IN);
+    (void)snprintf(host, sizeof host, "%s/ro", x->root);
+    preopen(x, guest, host, "/ro", true /* read_only */, FILES_RO);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -74,15 +73,31 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-int files_teardown(void **state)
+void files_host_end(struct fake_files *x)
 {
-    struct fake_files *x = *state;
-    fake_guest_free(x->f);
     for (uint32_t i = 0; i < x->preopen_count; i++) {
         dir_source_close(&x->preopens[i]);
     }
     close(x->root_fd);
     (void)nftw(x->root, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what stays is in /tmp */
+}
+
+int files_setup(void **state)
+{
+    struct fake_files *x = calloc(1, sizeof *x);
+    assert_non_null(x);
+    files_host_begin(x);
+    x->f = fake_guest_new();
+    files_host_grant(x, &x->f->guest);
+    *state = x;
+    return 0;
+}
+
+int files_teardown(void **state)
+{
+    struct fake_files *x = *state;
+    fake_guest_free(x->f);
+    files_host_end(x);
     free(x);
     return 0;
 }

@@ -45,6 +45,13 @@ void files_preopen(struct fake_files *x, const char *host_path, const char *gues
 
 /* -- the host's side -------------------------------------------------------------------------- */
 
+/* Make TMP with all that is in it, and, when the guest has gone, remove it. */
+void files_host_begin(struct fake_files *x);
+void files_host_end(struct fake_files *x);
+
+/* Give a guest both of its directories. */
+void files_host_grant(struct fake_files *x, struct guest *guest);
+
 void files_host_write(const struct fake_files *x, const char *path, const char *text);
 void files_host_assert(const struct fake_files *x, const char *path, const char *text);
 void files_host_mkdir(const struct fake_files *x, const char *path);

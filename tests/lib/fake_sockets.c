@@ -156,13 +156,6 @@ uint32_t fake_subscribe(struct fake_component *f, const struct component_interfa
     return (uint32_t)f->results[0].number;
 }
 
-bool fake_is_ready(struct fake_component *f, uint32_t pollable)
-{
-    assert_int_equal(
-        component_fake_call(f, &wasi_io_poll, "[method]pollable.ready", NUMBER(pollable)), 0);
-    return f->results[0].number != 0;
-}
-
 void fake_block(struct fake_component *f, uint32_t pollable)
 {
     assert_int_equal(

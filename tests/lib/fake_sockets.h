@@ -53,7 +53,6 @@ void fake_drop_pollable(struct fake_component *f, uint32_t rep);
 /* Subscribe by that function of that resource: the pollable. */
 uint32_t fake_subscribe(struct fake_component *f, const struct component_interface *interface,
                         const char *name, uint32_t rep);
-bool fake_is_ready(struct fake_component *f, uint32_t pollable);
 void fake_block(struct fake_component *f, uint32_t pollable);
 
 /* Wait until it is ready, by a pollable of its own. */

@@ -156,12 +156,6 @@ void expect_bytes(const struct fake_component *f, const char *text)
     }
 }
 
-void expect_closed(const struct fake_component *f)
-{
-    assert_int_equal(f->results[0].number, 1);
-    assert_int_equal(f->results[1].number, 1);
-}
-
 uint32_t expect_failed(const struct fake_component *f)
 {
     assert_int_equal(f->results[0].number, 1);
@@ -176,11 +170,4 @@ void expect_error_text(struct fake_component *f, uint32_t rep, const char *text)
         component_fake_call(f, &wasi_io_error, "[method]error.to-debug-string", NUMBER(rep)), 0);
     assert_true(span_is(f->results[0].bytes, text));
     assert_int_equal(fake_component_drop(f, &wasi_io_error, "error", rep), 0);
-}
-
-bool is_pollable_ready(struct fake_component *f, uint32_t rep)
-{
-    assert_int_equal(component_fake_call(f, &wasi_io_poll, "[method]pollable.ready", NUMBER(rep)),
-                     0);
-    return f->results[0].number != 0;
 }

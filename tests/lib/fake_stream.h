@@ -52,16 +52,12 @@ void fake_change_start(struct fake_component *f, struct fake_change *change,
 #define call_in(f, name, ...) call_io((f), "[method]input-stream." name, __VA_ARGS__)
 #define call_out(f, name, ...) call_io((f), "[method]output-stream." name, __VA_ARGS__)
 
-/* The last answer was ok with this number or these bytes; closed; or an error, whose rep is given. */
+/* The last answer was ok with this number or these bytes; or an error, whose rep is given. */
 void expect_ok(const struct fake_component *f, uint64_t number);
 void expect_bytes(const struct fake_component *f, const char *text);
-void expect_closed(const struct fake_component *f);
 uint32_t expect_failed(const struct fake_component *f);
 
 /* to-debug-string of an error, which is dropped. */
 void expect_error_text(struct fake_component *f, uint32_t rep, const char *text);
-
-/* Is the pollable ready? */
-bool is_pollable_ready(struct fake_component *f, uint32_t rep);
 
 #endif

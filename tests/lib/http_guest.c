@@ -199,9 +199,3 @@ uint64_t http_guest_failure(struct http_guest *g)
     assert_int_equal(fake_component_drop(g->f, &wasi_io_error, "error", error), 0);
     return kind;
 }
-
-void http_guest_expect_closed(struct http_guest *g)
-{
-    assert_int_equal(g->results[0].number, 1);
-    assert_int_equal(g->results[1].number, 1);
-}

@@ -73,7 +73,4 @@ void http_guest_finish(struct http_guest *g, uint32_t stream, uint32_t body, con
  * and that the payload is none. */
 uint64_t http_guest_failure(struct http_guest *g);
 
-/* Assert that the last call gave stream-error.closed. */
-void http_guest_expect_closed(struct http_guest *g);
-
 #endif

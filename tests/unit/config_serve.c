@@ -137,6 +137,8 @@ static void defaults(void **state)
     assert_int_equal(c.limits.connections_per_address, 0);
     assert_int_equal(c.limits.requests, 256);
     assert_int_equal(c.limits.http2_streams, 128);
+    assert_int_equal(c.limits.module_bytes, 256 << 20);
+    assert_int_equal(c.limits.compile_cpu_ns, 600 * s);
     assert_null(c.log.access);
     assert_null(c.admin);
     assert_int_equal(c.workers, 0);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 
 #include "engine/engine.h"
 #include "engine/module.h"
+#include "engine/seen.h"
 
 enum { PATH_LEN = 512 };
 
@@ -95,8 +97,24 @@ static int teardown(void **state)
 
 static void on_compile(void *context)
 {
-    unsigned *count = context;
-    (*count)++;
+    (void)context;
+    compilations++;
+}
+
+static int read_text(void *context, struct span *ret_bytes, struct error *err)
+{
+    (void)err; /* it is in memory */
+    *ret_bytes = span_of(context);
+    return 0;
+}
+
+static void hash_text(const char *text, uint8_t hash[CACHE_HASH_LEN])
+{
+    int fd = memfd_create("module", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(cache_hash_file(engine, fd, hash), 0);
+    assert_int_equal(close(fd), 0);
 }
 
 static int load_from(const char *from, struct engine *with, const char *text,
@@ -104,11 +122,12 @@ static int load_from(const char *from, struct engine *with, const char *text,
 {
     struct error err = {0};
     struct cache_request request = {.engine = with,
-                                    .bytes = span_of(text),
+                                    .read = read_text,
                                     .dir = from,
                                     .on_compile = on_compile,
-                                    .context = &compilations};
+                                    .context = (char *)(uintptr_t)text};
     compilations = 0;
+    hash_text(text, request.hash);
     return cache_load(&request, ret_module, ret_result, &err);
 }
 
@@ -158,6 +177,42 @@ static void each_module_and_setting_has_its_entry(void **state)
     assert_int_equal(load_with(other, source), CACHE_HIT);
     assert_int_equal(load(), CACHE_HIT);
     engine_free(other);
+}
+
+/* What was hashed is not what is read: somebody replaced the file meanwhile. */
+static void the_entry_is_of_the_bytes_that_were_compiled(void **state)
+{
+    struct module *module = NULL;
+    struct error err = {0};
+    enum cache_result result = CACHE_HIT;
+    struct cache_request request = {
+        .engine = engine, .read = read_text, .dir = dir, .context = (char *)(uintptr_t)source};
+    (void)state;
+    hash_text("(module)", request.hash);
+    assert_int_equal(cache_load(&request, &module, &result, &err), 0);
+    assert_int_equal(result, CACHE_STORED);
+    module_unref(module);
+    assert_int_equal(list(), 1);
+    assert_int_equal(load(), CACHE_HIT);
+}
+
+static int fail_to_read(void *context, struct span *ret_bytes, struct error *err)
+{
+    (void)context;
+    (void)ret_bytes;
+    return error_set(err, -EIO, "it cannot be read");
+}
+
+static void what_cannot_be_read_is_told(void **state)
+{
+    struct module *module = NULL;
+    struct error err = {0};
+    const struct cache_request request = {.engine = engine, .read = fail_to_read, .dir = dir};
+    (void)state;
+    assert_int_equal(cache_load(&request, &module, NULL, &err), -EIO);
+    assert_string_equal(err.text, "it cannot be read");
+    assert_null(module);
+    assert_int_equal(list(), 0);
 }
 
 static void no_directory_is_no_error(void **state)
@@ -256,6 +311,27 @@ static void a_foreign_owner_is_not_trusted(void **state)
     assert_int_equal(load(), CACHE_STORED);
     assert_int_equal(chown(dir, 12345, 12345), 0);
     assert_int_equal(load(), CACHE_UNSTORED);
+}
+
+/* What was seen is not read again: a wrong hash of it shows so. */
+static void an_entry_that_was_seen_is_not_read(void **state)
+{
+    struct seen seen = {.count = 1};
+    struct engine_options options = {.serial = true, .seen = &seen};
+    struct engine *other = NULL;
+    struct error err = {0};
+    (void)state;
+    assert_int_equal(engine_new(&options, &other, &err), 0);
+    assert_int_equal(load(), CACHE_STORED);
+    assert_int_equal(list(), 1);
+    int fd = open(entry, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(seen_describe(fd, &seen.files[0]), 0);
+    close(fd);
+    seen.files[0].hashed -= 40; /* its trailer */
+    assert_int_equal(load_with(other, source), CACHE_STORED);
+    assert_int_equal(load_with(other, source), CACHE_HIT); /* the new entry is another file */
+    engine_free(other);
 }
 
 static void a_link_in_the_entrys_place_is_not_followed(void **state)
@@ -376,6 +452,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_second_load_is_a_hit),
         TEST(each_module_and_setting_has_its_entry),
+        TEST(the_entry_is_of_the_bytes_that_were_compiled),
+        TEST(what_cannot_be_read_is_told),
         TEST(no_directory_is_no_error),
         TEST(what_is_no_module_leaves_no_entry),
         TEST(a_damaged_entry_is_rebuilt),
@@ -383,6 +461,7 @@ int main(void)
         TEST(an_entry_that_others_may_write_is_rebuilt),
         TEST(a_directory_that_others_may_write_is_not_used),
         TEST(a_foreign_owner_is_not_trusted),
+        TEST(an_entry_that_was_seen_is_not_read),
         TEST(a_link_in_the_entrys_place_is_not_followed),
         TEST(a_written_file_maps_again),
         TEST(a_file_that_cannot_be_trusted_is_refused),

@@ -1,7 +1,10 @@
-/* A guest's socket: opening, binding, accepting, connecting, receiving, and the policy. */
+/* A guest's socket: opening, binding, accepting, connecting, receiving, and the policy.
+ *
+ * Wraps: poll */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +21,17 @@
 #include "fake_call.h"
 #include "guest/socket.h"
 #include "peer.h"
+
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
+
+static unsigned polls; /* so far */
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    polls++;
+    return __real_poll(fds, count, timeout);
+}
 
 static struct fake_guest *guest_with_net(void)
 {
@@ -223,6 +237,46 @@ static void accepts_until_there_is_none(void **state)
     close(one);
     close(two);
     close(three);
+    fake_guest_free(f);
+}
+
+/* Whatever is asked about a socket, however often, costs one system call until something is taken. */
+static void expect_seen(struct guest_socket *s, bool is_readable, unsigned calls)
+{
+    unsigned before = polls;
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(guest_socket_is_readable(s), is_readable);
+    }
+    assert_int_equal(polls - before, calls);
+}
+
+static void the_kernel_is_asked_once_what_is_readable(void **state)
+{
+    (void)state;
+    struct fake_guest *f = guest_with_net();
+    uint16_t port = 0;
+    char byte = 0;
+    struct guest_socket *s = listener(f, &port);
+    struct guest_socket *a = NULL;
+    int one = peer_connect(port);
+    int two = peer_connect(port);
+    peer_wait_ready(&f->guest, &s->base, LOOP_READ);
+    expect_seen(s, true, 1);
+    assert_int_equal(guest_socket_accept(s, &a), 0);
+    closed(a);
+    expect_seen(s, true, 1); /* the other one */
+    assert_int_equal(guest_socket_accept(s, &a), 0);
+    expect_seen(s, false, 1);
+    assert_int_equal(send(two, "ab", 2, MSG_NOSIGNAL), 2);
+    peer_wait_ready(&f->guest, &a->base, LOOP_READ);
+    assert_int_equal(recv_len(a, &byte, 1, 0), 1);
+    expect_seen(a, true, 1);
+    assert_int_equal(recv_len(a, &byte, 1, 0), 1);
+    expect_seen(a, false, 1);
+    closed(a);
+    closed(s);
+    close(one);
+    close(two);
     fake_guest_free(f);
 }
 
@@ -628,6 +682,7 @@ int main(void)
         cmocka_unit_test(port_zero_needs_a_rule_for_it),
         cmocka_unit_test(refuses_other_families),
         cmocka_unit_test(accepts_until_there_is_none),
+        cmocka_unit_test(the_kernel_is_asked_once_what_is_readable),
         cmocka_unit_test(accept_of_no_listener),
         cmocka_unit_test(accept_without_descriptors_keeps_the_connection),
         cmocka_unit_test(address_in_use),

@@ -237,6 +237,7 @@ static void no_start_names_the_functions_and_invoke(void **state)
         {.name = "f9", .params = "", .results = ""},
     };
     struct dialect_input input = {.exports = exports, .export_count = 2, .offers = offers};
+    const struct dialect_start serve = {.way = START_SERVE};
     const struct dialect_start nix = {.way = START_RUN, .invoke = "nix\n"};
     struct dialect_report report;
     struct buffer out;
@@ -247,6 +248,11 @@ static void no_start_names_the_functions_and_invoke(void **state)
     assert_string_equal(buffer_text(&out),
                         "it exports no _start, so it is a library and no command; call one of its "
                         "functions with --invoke: f1, f2");
+    buffer_done(&out);
+    assert_int_equal(check_explain_unrunnable(&report, "m.wasm", &serve, &out), 0);
+    assert_string_equal(buffer_text(&out),
+                        "it exports no _start, so it is a library and no command; name one of its "
+                        "functions with the route's key entry: f1, f2");
     dialect_report_done(&report);
     buffer_done(&out);
     input.export_count = COUNT(exports);

@@ -74,7 +74,8 @@ static struct fixture *begin(const char *text)
 static void open_it(struct fixture *f)
 {
     struct error err = {0};
-    if (outbound_new(&f->guest, f->module, &f->config->http, f->pool, &f->outbound, &err) != 0) {
+    assert_true(outbound_form_of(f->module).is_wanted);
+    if (outbound_new(&f->guest, &f->config->http, f->pool, &f->outbound, &err) != 0) {
         fail_msg("%s", err.text);
     }
 }
@@ -144,34 +145,41 @@ static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 /* -- who gets one ----------------------------------------------------------------------------- */
 
-static void a_guest_that_does_not_call_out_has_none(void **state)
+static struct outbound_form form_of(const char *text)
 {
-    (void)state;
-    struct fixture *f = begin(without);
-    open_it(f);
-    assert_null(f->outbound);
-    assert_null(f->guest.http);
-    assert_null(f->guest.names);
+    struct fixture *f = begin(text);
+    struct outbound_form form = outbound_form_of(f->module);
     end(f);
+    return form;
 }
 
 static void the_module_tells_its_form(void **state)
 {
     (void)state;
-    struct fixture *f = begin(with_handles);
-    hythe_guest_config_set_http_concurrency(f->config, 7);
-    open_it(f);
-    assert_non_null(f->guest.http);
-    assert_true(f->guest.http_has_handles);
-    assert_false(f->guest.http_has_alloc);
-    assert_int_equal(f->guest.http_max_handles, 7);
-    end(f);
+    struct outbound_form form = form_of(with_handles);
+    assert_true(form.is_wanted);
+    assert_true(form.has_handles);
+    assert_false(form.has_alloc);
 
-    f = begin(with_alloc);
+    form = form_of(with_alloc);
+    assert_true(form.is_wanted);
+    assert_false(form.has_handles);
+    assert_true(form.has_alloc);
+
+    form = form_of(without);
+    assert_false(form.is_wanted);
+    assert_false(form.has_handles);
+    assert_false(form.has_alloc);
+}
+
+static void a_guest_gets_the_client(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(with_handles);
+    assert_null(f->guest.names);
     open_it(f);
     assert_non_null(f->guest.http);
-    assert_false(f->guest.http_has_handles);
-    assert_true(f->guest.http_has_alloc);
+    assert_non_null(f->guest.names);
     assert_int_equal(f->guest.http_max_handles, 1024);
     end(f);
 }
@@ -345,7 +353,7 @@ static void a_guest_leaves_its_connection_to_the_next(void **state)
     struct http_pool *pool = NULL;
     struct names *names = NULL;
     http_peer_route(f->peer, "/", ok);
-    assert_int_equal(http_pool_new(f->loop, &pool, NULL), 0);
+    assert_int_equal(http_pool_new(f->loop, /* reaches_out */ true, &pool, NULL), 0);
     assert_int_equal(names_new(f->loop, &names), 0);
     assert_int_equal(names_add_host(names, "private.test=127.0.0.1", NULL), 0);
     f->pool = pool;
@@ -391,8 +399,8 @@ static void ends_with_a_request_under_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_guest_that_does_not_call_out_has_none),
         cmocka_unit_test(the_module_tells_its_form),
+        cmocka_unit_test(a_guest_gets_the_client),
         cmocka_unit_test(a_refusal_names_the_flag),
         cmocka_unit_test(no_spelling_goes_around_it),
         cmocka_unit_test(a_name_that_leads_inside_is_refused),

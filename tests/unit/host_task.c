@@ -660,6 +660,42 @@ static void a_guest_gets_what_is_configured(void **state)
     assert_int_equal(guest_dir_stat(guest_dir_of(fd_table_get(&guest->fds, 3)), ".", true, &st), 0);
 }
 
+/* As the module's imports and exports say, of which each guest knows. */
+static void a_guest_that_calls_out_gets_a_client(void **state)
+{
+    static const struct {
+        const char *text;
+        bool calls_out;
+        bool has_handles;
+        bool has_alloc;
+    } cases[] = {
+        {"(module (import \"wasi_experimental_http\" \"body_read\" (func (param i32 i32 i32 i32)"
+         " (result i32))) " MEMORY " (func (export \"_start\")))",
+         true, true, false},
+        {"(module (import \"wasi_experimental_http\" \"req\" (func (param i32 i32 i32) (result"
+         " i32))) " MEMORY " (func (export \"alloc\") (param i32) (result i32) i32.const 0)"
+         " (func (export \"_start\")))",
+         true, false, true},
+        {hello, false, false, false},
+    };
+    struct bench *b = *state;
+    hythe_guest_config_set_http_concurrency(b->config, 7);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        load(b, cases[i].text);
+        for (unsigned n = 0; n < 2; n++) {
+            const struct guest *guest = host_task_guest(make(b, n)->task);
+            assert_int_equal(guest->http != NULL, cases[i].calls_out);
+            assert_int_equal(guest->http_has_handles, cases[i].has_handles);
+            assert_int_equal(guest->http_has_alloc, cases[i].has_alloc);
+            assert_int_equal(guest->http_max_handles, cases[i].calls_out ? 7 : 0);
+        }
+        job_free(&b->jobs[0]);
+        job_free(&b->jobs[1]);
+        host_program_free(b->program);
+        b->program = NULL;
+    }
+}
+
 /* What a name stood for is known to the guest that asked, and to no other. */
 static void resolved_addresses_are_a_guests_own(void **state)
 {
@@ -739,6 +775,7 @@ int main(void)
         TEST(many_follow_each_other),
         TEST(another_function_may_be_the_entry),
         TEST(a_guest_gets_what_is_configured),
+        TEST(a_guest_that_calls_out_gets_a_client),
         TEST(resolved_addresses_are_a_guests_own),
         TEST(bad_programs_are_refused_when_loaded),
         TEST(an_engine_without_a_pool_will_do),

@@ -11,62 +11,18 @@
 
 #include <cmocka.h>
 
+#include "alloc_sweep.h"
 #include "base/container.h"
 #include "http_wire.h"
 
 enum { SWEEP_MAX = 500 };
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t len);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t len);
-
-/* Which allocation from now on fails; 0: none. The linker gives no other way in. */
-static unsigned countdown;
-
-static bool fails(void)
-{
-    return countdown > 0 && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t len)
-{
-    return fails() ? NULL : __real_strndup(text, len);
-}
-
 /* Only the client's turns are without memory: the test's own end takes what it needs. */
 static void turn(struct http_wire *w, unsigned *left)
 {
-    countdown = *left;
+    alloc_sweep_begin(*left);
     int r = loop_turn(w->loop, 1);
-    *left = countdown;
-    countdown = 0;
+    *left = alloc_sweep_end();
     assert_true(r == 0 || r == -ENOMEM);
     http_wire_turn(w, 0);
 }
@@ -101,21 +57,19 @@ static enum http_error run(struct http_wire *w, unsigned *left)
     bool is_finished = false;
     bool is_answered = false;
     memset(bytes, 'x', sizeof bytes);
-    countdown = *left;
+    alloc_sweep_begin(*left);
     enum http_error error = http_wire_start(w, &request);
-    *left = countdown;
-    countdown = 0;
+    *left = alloc_sweep_end();
     if (error != HTTP_OK) {
         return error;
     }
     for (unsigned i = 0; !is_over(w) && i < 5000; i++) {
-        countdown = *left;
+        alloc_sweep_begin(*left);
         if (!is_finished && http_exchange_write(w->exchange, bytes, sizeof bytes) != -ENOMEM) {
             (void)http_exchange_finish(w->exchange, headers, ARRAY_COUNT(headers));
             is_finished = true;
         }
-        *left = countdown;
-        countdown = 0;
+        *left = alloc_sweep_end();
         turn(w, left);
         if (!is_answered && has_got(w, "0\r\na: b\r\n\r\n")) {
             http_wire_say(w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nB: c\r\n\r\n"

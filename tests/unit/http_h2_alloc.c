@@ -10,39 +10,10 @@
 
 #include <cmocka.h>
 
+#include "alloc_sweep.h"
 #include "h2_peer.h"
 
 enum { SWEEP_MAX = 500 };
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-/* Which allocation from now on fails; 0: none. The linker gives no other way in. */
-static unsigned countdown;
-
-static bool fails(void)
-{
-    return countdown > 0 && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 static void send_requests(struct h2_peer *peer)
 {
@@ -72,10 +43,9 @@ static bool run_with_failure(unsigned nth, bool fails_from_the_start)
         h2_peer_expect_alive(peer);
         send_requests(peer);
     }
-    countdown = nth;
+    alloc_sweep_begin(nth);
     h2_front_turn(&front, 3);
-    bool has_failed = countdown == 0;
-    countdown = 0;
+    bool has_failed = alloc_sweep_end() == 0;
     struct h2_peer *other = h2_peer_open(&front, 0);
     h2_peer_get(other, 1, "/", "200");
     h2_peer_close(other);

@@ -36,7 +36,7 @@ static struct fixture *begin(void)
     assert_non_null(f);
     assert_int_equal(loop_new(&f->loop), 0);
     f->peer = http_peer_new();
-    if (http_pool_new(f->loop, &f->pool, &err) < 0) {
+    if (http_pool_new(f->loop, /* reaches_out */ true, &f->pool, &err) < 0) {
         fail_msg("%s", err.text);
     }
     return f;
@@ -114,7 +114,7 @@ static void nothing_goes_from_pool_to_pool(void **state)
     struct http_pool *others[2] = {NULL, NULL}; /* one by name, one of the client's own */
     struct error err = {0};
     http_peer_route(f->peer, "/", FINE);
-    assert_int_equal(http_pool_new(f->loop, &others[0], &err), 0);
+    assert_int_equal(http_pool_new(f->loop, /* reaches_out */ true, &others[0], &err), 0);
     struct http_test *t = client_begin(f, f->pool);
     assert_fine(t, "/");
     for (size_t i = 0; i < ARRAY_COUNT(others); i++) {

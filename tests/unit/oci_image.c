@@ -69,7 +69,7 @@ static struct buffer read_file(const char *path)
     return bytes;
 }
 
-static void compare_with_golden(const struct fixture *fixture, const struct build_options *options,
+static void compare_with_golden(const struct fixture *fixture, const struct image_options *options,
                                 const char *name)
 {
     char path[512];
@@ -85,7 +85,6 @@ static void compare_with_golden(const struct fixture *fixture, const struct buil
     struct buffer golden = read_file(path);
     assert_int_equal(made.len, golden.len);
     assert_memory_equal(made.data, golden.data, golden.len);
-    assert_int_equal(made.len, result.written);
     buffer_done(&made);
     buffer_done(&golden);
 }
@@ -93,46 +92,53 @@ static void compare_with_golden(const struct fixture *fixture, const struct buil
 static void the_simplest_image_is_golden(void **state)
 {
     struct fixture *fixture = *state;
-    const struct build_options options = {
-        .input = fixture->module, .name = "app:1", .output = fixture->archive};
+    const struct image_options options = {
+        .operand = fixture->module, .tag = "app:1", .output = fixture->archive};
     compare_with_golden(fixture, &options, "simple.tar");
 }
 
 static void an_image_with_everything_is_golden(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const platforms[] = {"linux/amd64,linux/arm64"};
-    static const char *const entrypoint[] = {"/bin/app", "-x"};
-    static const char *const cmd[] = {"run"};
-    static const char *const env[] = {"A=1", "B=\"\\\n"};
-    static const char *const ports[] = {"80", "53/udp"};
-    static const char *const pairs[] = {"z=1", "a=2", "z=3"};
-    const struct build_options options = {
-        .input = fixture->module,
-        .name = "ghcr.io/me/app",
+    static const char *platforms[] = {"linux/amd64,linux/arm64"};
+    static const char *entrypoint[] = {"/bin/app", "-x"};
+    static const char *cmd[] = {"run"};
+    static const char *env[] = {"A=1", "B=\"\\\n"};
+    static const char *ports[] = {"80", "53/udp"};
+    static const char *pairs[] = {"z=1", "a=2", "z=3"};
+    const struct image_options options = {
+        .operand = fixture->module,
+        .tag = "ghcr.io/me/app",
         .output = fixture->archive,
         .user = "65532:65532",
-        .platforms = {platforms, 1},
+        .index = {platforms, 1},
         .entrypoint = {entrypoint, 2},
         .cmd = {cmd, 1},
         .env = {env, 2},
         .ports = {ports, 2},
         .annotations = {pairs, 3},
         .labels = {pairs, 3},
-        .is_for_docker = true,
+        .docker_archive = true,
         .epoch_s = 1700000000,
         .has_epoch = true,
     };
     compare_with_golden(fixture, &options, "everything.tar");
 }
 
+static off_t module_size(const struct program *program)
+{
+    struct stat st;
+    assert_int_equal(fstat(program->fd, &st), 0);
+    return st.st_size;
+}
+
 static void what_is_built_is_read(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const env[] = {"A=1"};
-    static const char *const cmd[] = {"one"};
-    const struct build_options options = {.input = fixture->module,
-                                          .name = "app:1",
+    static const char *env[] = {"A=1"};
+    static const char *cmd[] = {"one"};
+    const struct image_options options = {.operand = fixture->module,
+                                          .tag = "app:1",
                                           .output = fixture->archive,
                                           .env = {env, 1},
                                           .cmd = {cmd, 1}};
@@ -144,7 +150,7 @@ static void what_is_built_is_read(void **state)
     assert_true(program_is_image(fixture->archive));
     assert_false(program_is_image(fixture->module));
     assert_int_equal(program_open(fixture->archive, &program, &err), 0);
-    assert_int_equal(program->size, 8);
+    assert_int_equal(module_size(program), 8);
     assert_string_equal(program->entry, "/app.wasm");
     assert_string_equal(program->argv0, "/app.wasm");
     assert_string_equal(program->platform, "wasi/wasm");
@@ -164,8 +170,8 @@ static void what_is_built_is_read(void **state)
 static void every_changed_byte_is_noticed_or_harmless(void **state)
 {
     struct fixture *fixture = *state;
-    const struct build_options options = {
-        .input = fixture->module, .name = "app:1", .output = fixture->archive};
+    const struct image_options options = {
+        .operand = fixture->module, .tag = "app:1", .output = fixture->archive};
     struct build_result result;
     struct error err = {0};
     assert_int_equal(build_image(&options, &result, &err), 0);
@@ -176,7 +182,7 @@ static void every_changed_byte_is_noticed_or_harmless(void **state)
         struct program *program = NULL;
         assert_int_equal(pwrite(fd, &changed, 1, (off_t)i), 1);
         if (program_open(fixture->archive, &program, &err) == 0) {
-            assert_int_equal(program->size, 8);
+            assert_int_equal(module_size(program), 8);
             program_free(program);
         } else {
             assert_true(err.text[0] != '\0' && err.exit != 0);

@@ -24,6 +24,8 @@ enum { TEXT_MAX = 1 << 20 };
 
 /* -- from text to text ------------------------------------------------------------------------ */
 
+static char last_notes[1024];
+
 /* What a function makes of a text: owned, or NULL with the reason in `err`. */
 static char *make(install_text_fn *fn, const char *before, struct error *err)
 {
@@ -41,6 +43,9 @@ static char *make(install_text_fn *fn, const char *before, struct error *err)
     int r = fn(&in, &out, err);
     char *text = r < 0 ? NULL : strndup(out.len > 0 ? (const char *)out.data : "", out.len);
     assert_true(r < 0 ? err->code == r : text != NULL);
+    assert_true(notes.len < sizeof last_notes);
+    (void)snprintf(last_notes, sizeof last_notes, "%.*s", (int)notes.len,
+                   notes.len > 0 ? (const char *)notes.data : "");
     buffer_done(&out);
     buffer_done(&notes);
     return text;
@@ -178,6 +183,71 @@ static void containerd_gets_a_block(void **state)
     goes_and_comes(install_containerd_put, install_containerd_drop, with_runc, after);
     makes(install_containerd_put, "version = 2",
           "version = 2\n" BEGIN RUNC(CRI2) HYTHE(CRI2, "false") END);
+}
+
+static void notes_have(const char *words, bool is_there)
+{
+    if ((strstr(last_notes, words) != NULL) != is_there) {
+        fail_msg("'%s' %s '%s'", last_notes, is_there ? "lacks" : "has", words);
+    }
+}
+
+#define CRUN(cri) "[" cri ".crun.options]\nSystemdCgroup = true\n"
+#define BARE_RUNC(cri) "[" cri ".runc]\n  runtime_type = \"io.containerd.runc.v2\"\n"
+#define DEFAULT2(name)                                                                             \
+    "[plugins.\"io.containerd.grpc.v1.cri\".containerd]\ndefault_runtime_name = '" name "'\n"
+
+/* Pods that ask for no runtime get the default one: without it containerd runs none. */
+static void containerd_keeps_a_default_runtime(void **state)
+{
+    (void)state;
+    static const char systemd_note[] = "SystemdCgroup has to be true, for runc as for hythe";
+    /* runc by default, and not named: containerd 1 has it no more, and 2 does. */
+    goes_and_comes(install_containerd_put, install_containerd_drop, "version = 2\n" CRUN(CRI2),
+                   "version = 2\n" CRUN(CRI2) BEGIN BARE_RUNC(CRI2) HYTHE(CRI2, "true") END);
+    free(make(install_containerd_print, "version = 2\n" CRUN(CRI2), &(struct error){0}));
+    notes_have("runc, the default one, is not among them", true);
+    notes_have(systemd_note, true);
+    makes(install_containerd_put, "version = 3\n" CRUN(CRI3),
+          "version = 3\n" CRUN(CRI3) BEGIN BARE_RUNC(CRI3) HYTHE(CRI3, "true") END);
+    makes(install_containerd_put, "version = 2\n" DEFAULT2("runc") CRUN(CRI2),
+          "version = 2\n" DEFAULT2("runc") CRUN(CRI2) BEGIN BARE_RUNC(CRI2) HYTHE(CRI2, "true")
+              END);
+    /* Another one is the default: runc is nobody's business. */
+    goes_and_comes(install_containerd_put, install_containerd_drop,
+                   "version = 2\n" DEFAULT2("crun") CRUN(CRI2),
+                   "version = 2\n" DEFAULT2("crun") CRUN(CRI2) BEGIN HYTHE(CRI2, "true") END);
+    makes(install_containerd_put, "version = 2\n" DEFAULT2("crun") CRUN(CRI2),
+          "version = 2\n" DEFAULT2("crun") CRUN(CRI2) BEGIN HYTHE(CRI2, "true") END);
+    notes_have("default", false);
+    notes_have(systemd_note, false);
+    static const char old_form[] = "version = 2\n[plugins.'io.containerd.grpc.v1.cri'.containerd."
+                                   "default_runtime]\nruntime_type = 'x'\n" CRUN(CRI2);
+    char after[4096];
+    (void)snprintf(after, sizeof after, "%s%s", old_form, BEGIN HYTHE(CRI2, "true") END);
+    makes(install_containerd_put, old_form, after);
+    notes_have("default", false);
+    /* It runs no pod as it is, and is not made worse. */
+    makes(install_containerd_put, "version = 2\n" DEFAULT2("kata") CRUN(CRI2),
+          "version = 2\n" DEFAULT2("kata") CRUN(CRI2) BEGIN HYTHE(CRI2, "true") END);
+    notes_have("default_runtime_name that is none of its runtimes' names", true);
+}
+
+static void containerd_is_not_left_without_its_default(void **state)
+{
+    (void)state;
+    static const char mine[] = "version = 2\n" DEFAULT2("hythe") CRUN(CRI2);
+    char with_block[4096];
+    (void)snprintf(with_block, sizeof with_block, "%s%s", mine, BEGIN HYTHE(CRI2, "true") END);
+    makes(install_containerd_put, mine, with_block);
+    notes_have("default", false);
+    refuses(install_containerd_drop, with_block, "default_runtime_name = \"hythe\"");
+    makes(install_containerd_drop, mine, mine);
+    /* What cannot be read is left without our block all the same. */
+    makes(install_containerd_drop, "version = 2\n[a\n" BEGIN END, "version = 2\n[a\n");
+    makes(install_containerd_drop, "version = 2\nplugins = [1]\n" BEGIN END,
+          "version = 2\nplugins = [1]\n");
+    refuses(install_containerd_put, "version = 2\nplugins = [1]\n", "nothing was changed");
 }
 
 /* An old block, with tables of the user's behind it. */
@@ -331,6 +401,24 @@ static void the_backup_of_a_drop_in_is_no_drop_in(void **state)
     end(&root);
 }
 
+/* podman of an ordinary user reads the file, too. */
+static void what_is_made_can_be_read_by_all(void **state)
+{
+    (void)state;
+    struct root root;
+    struct stat st;
+    char path[256];
+    begin(&root);
+    mode_t before = umask(027);
+    assert_int_equal(install(&root, "podman", "--write"), 0);
+    (void)umask(before);
+    (void)snprintf(path, sizeof path, "%s/etc/containers/containers.conf.d/50-hythe.conf",
+                   root.path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode, S_IFREG | 0644);
+    end(&root);
+}
+
 static void nothing_is_written_that_could_not_work(void **state)
 {
     (void)state;
@@ -389,11 +477,14 @@ int main(void)
         cmocka_unit_test(docker_is_left_clean),
         cmocka_unit_test(docker_files_that_are_wrong_stay),
         cmocka_unit_test(containerd_gets_a_block),
+        cmocka_unit_test(containerd_keeps_a_default_runtime),
+        cmocka_unit_test(containerd_is_not_left_without_its_default),
         cmocka_unit_test(containerd_has_its_block_renewed),
         cmocka_unit_test(containerd_files_that_are_wrong_stay),
         cmocka_unit_test(drop_ins_are_ours_or_stay),
         cmocka_unit_test(a_backup_is_kept_when_a_file_changes),
         cmocka_unit_test(the_backup_of_a_drop_in_is_no_drop_in),
+        cmocka_unit_test(what_is_made_can_be_read_by_all),
         cmocka_unit_test(nothing_is_written_that_could_not_work),
         cmocka_unit_test(words_that_are_wrong_are_told),
     };

@@ -76,7 +76,7 @@ static void handles_and_the_table_go_apart(void **state)
 static void a_preopen_whose_name_is_no_text_is_left_out(void **state)
 {
     struct component_files *x = *state;
-    const char *good = x->sources[0].guest_path;
+    const char *good = x->host.preopens[0].guest_path;
     struct guest_dir *dir = guest_dir_of(fd_table_get(&x->f->guest.fds, 3));
     dir->guest_path = "/\xff";
     assert_int_equal(

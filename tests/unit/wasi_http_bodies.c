@@ -73,7 +73,7 @@ static void a_body_is_read_to_its_end(void **state)
     expect_read(&taken, "[method]input-stream.read", 2, "he");
     expect_read(&taken, "[method]input-stream.blocking-read", 100, "llo");
     read_more(&taken);
-    http_guest_expect_closed(g);
+    fake_expect_closed(g->f);
     assert_int_equal(types_call(g, "[method]incoming-body.stream", NUMBER(taken.body)), 0);
     assert_int_equal(g->results[0].number, 1);
     http_guest_free(g);
@@ -84,7 +84,7 @@ static void a_request_without_a_body_has_an_empty_one(void **state)
     (void)state;
     struct taken taken = begin(NULL);
     read_more(&taken);
-    http_guest_expect_closed(taken.g);
+    fake_expect_closed(taken.g->f);
     http_guest_free(taken.g);
 }
 
@@ -106,10 +106,7 @@ static void bytes_come_one_by_one_to_a_guest_that_polls(void **state)
         g->t->body_ready++;
         fake_transaction_readable(g->t);
         assert_int_equal(fake_component_finish(g->f), 0);
-        assert_int_equal(
-            component_fake_call(g->f, &wasi_io_poll, "[method]pollable.ready", NUMBER(pollable)),
-            0);
-        assert_int_equal(g->results[0].number, 1);
+        assert_true(fake_is_ready(g->f, pollable));
         const char one[2] = {text[i], '\0'};
         expect_read(&taken, "[method]input-stream.read", 7, one);
         if (i + 1 < strlen(text)) {
@@ -120,7 +117,7 @@ static void bytes_come_one_by_one_to_a_guest_that_polls(void **state)
         component_fake_call(g->f, &wasi_io_poll, "[method]pollable.block", NUMBER(pollable)), 0);
     assert_int_equal(g->f->waits, 0);
     read_more(&taken);
-    http_guest_expect_closed(g);
+    fake_expect_closed(g->f);
     http_guest_free(g);
 }
 
@@ -137,15 +134,12 @@ static void a_peeked_byte_comes_first(void **state)
     } reads[] = {{1, "a"}, {2, "bc"}, {100, "def"}};
     for (size_t i = 0; i < ARRAY_COUNT(reads); i++) {
         for (unsigned times = 0; times < 3; times++) {
-            assert_int_equal(component_fake_call(g->f, &wasi_io_poll, "[method]pollable.ready",
-                                                 NUMBER(pollable)),
-                             0);
-            assert_int_equal(g->results[0].number, 1);
+            assert_true(fake_is_ready(g->f, pollable));
         }
         expect_read(&taken, "[method]input-stream.read", reads[i].len, reads[i].text);
     }
     read_more(&taken);
-    http_guest_expect_closed(g);
+    fake_expect_closed(g->f);
     http_guest_free(g);
 }
 
@@ -183,7 +177,7 @@ static void failures_are_told_truly(void **state)
         read_more(&taken);
         assert_int_equal(http_guest_failure(g), rows[i].kind);
         read_more(&taken);
-        http_guest_expect_closed(g);
+        fake_expect_closed(g->f);
         http_guest_drop_stream(g, "input-stream", taken.stream);
         uint32_t future = finish(&taken);
         get_trailers(&taken, future);
@@ -236,9 +230,7 @@ static void trailers_come_behind_what_is_thrown_away(void **state)
     http_guest_expect_entries(g, trailers, "x-sum: 7\nx-b: \n");
     assert_int_equal(types_call(g, "[method]fields.delete", NUMBER(trailers), TEXT("x-b")), 0);
     assert_int_equal(g->results[1].number, HEADER_IMMUTABLE);
-    assert_int_equal(
-        component_fake_call(g->f, &wasi_io_poll, "[method]pollable.ready", NUMBER(pollable)), 0);
-    assert_int_equal(g->results[0].number, 1);
+    assert_true(fake_is_ready(g->f, pollable));
     http_guest_free(g);
 }
 
@@ -329,7 +321,7 @@ static void trailers_are_kept_beyond_the_response(void **state)
     g->t->trailer_count = 1;
     expect_read(&taken, "[method]input-stream.read", 100, "hello");
     read_more(&taken);
-    http_guest_expect_closed(g);
+    fake_expect_closed(g->f);
     http_guest_drop(g, "incoming-request", g->request);
     http_guest_set(g, http_guest_response(g, ""));
     http_guest_drop_stream(g, "input-stream", taken.stream);

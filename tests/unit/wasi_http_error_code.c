@@ -153,7 +153,7 @@ static void payloads_in_their_slots(void **state)
     assert_true(span_is(slots[2].bytes, "x"));
     assert_int_equal(slots[4].number, 3);
 
-    const struct wasi_http_error internal = wasi_http_error_internal("why");
+    const struct wasi_http_error internal = {.kind = WASI_HTTP_INTERNAL_ERROR, .text = "why"};
     lower(&internal, slots);
     assert_int_equal(slots[0].number, 38);
     assert_int_equal(slots[1].number, 1);

@@ -10,42 +10,14 @@
 
 #include <cmocka.h>
 
+#include "alloc_sweep.h"
 #include "base/container.h"
 #include "http_guest.h"
 #include "imports/wasi_http/body.h"
 
 enum { SWEEP_MAX = 500 };
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-/* Which allocation from now on fails; 0: none. The linker gives no other way in. */
-static unsigned countdown;
-static bool is_armed;
-
-static bool fails(void)
-{
-    return is_armed && countdown > 0 && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
+static unsigned countdown; /* of the allocations that the host makes for the guest */
 
 /* Only what the host does for the guest is to fail, not the test around it. */
 static bool step(struct http_guest *g, const struct component_interface *interface,
@@ -66,9 +38,9 @@ static bool step(struct http_guest *g, const struct component_interface *interfa
                                   .results = g->results,
                                   .guest = &g->f->guest,
                                   .instance = g->f->instance};
-    is_armed = true;
+    alloc_sweep_begin(countdown);
     int32_t answer = func->begin(&call);
-    is_armed = false;
+    countdown = alloc_sweep_end();
     return answer == 0 && countdown != 0;
 }
 
@@ -193,11 +165,9 @@ static void each_allocation_of_the_beginning(void **state)
         const struct wasi_http_inbound_options options = {.transaction = fake_transaction(g->t)};
         struct wasi_http_inbound *inbound = NULL;
         uint32_t reps[2];
-        countdown = nth;
-        is_armed = true;
+        alloc_sweep_begin(nth);
         r = wasi_http_inbound_new(&g->f->guest, &options, &inbound, reps);
-        is_armed = false;
-        countdown = 0;
+        (void)alloc_sweep_end(); /* what came of it tells */
         assert_int_equal(g->f->guest.resources.count, r < 0 ? 0 : 2);
         wasi_http_inbound_free(inbound);
         http_guest_free(g);

@@ -148,6 +148,20 @@ static void a_request_is_the_same_after_its_transaction(void **state)
     }
 }
 
+/* A guest that serves many requests, one after the other, may keep the handles of all of them. */
+static void what_is_kept_of_a_request_is_on_its_guests_account(void **state)
+{
+    (void)state;
+    struct http_guest *g = begin_brewing("/a/b?c");
+    struct guest *guest = &g->f->guest;
+    assert_int_equal(guest->http_bytes, 0);
+    http_guest_set(g, http_guest_response(g, ""));
+    assert_in_range(guest->http_bytes, 1, 4096);
+    http_guest_drop(g, "incoming-request", g->request);
+    assert_int_equal(guest->http_bytes, 0);
+    http_guest_free(g);
+}
+
 static void parts_that_are_missing(void **state)
 {
     (void)state;
@@ -379,6 +393,7 @@ int main(void)
         cmocka_unit_test(methods_by_their_case),
         cmocka_unit_test(a_request_is_the_same_after_its_transaction),
         cmocka_unit_test(answers_outlive_the_transaction),
+        cmocka_unit_test(what_is_kept_of_a_request_is_on_its_guests_account),
         cmocka_unit_test(parts_that_are_missing),
         cmocka_unit_test(path_and_query_from_two_places),
         cmocka_unit_test(a_request_is_consumed_once),

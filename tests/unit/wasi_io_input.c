@@ -68,9 +68,9 @@ static void a_read_of_nothing_asks_nobody(void **state)
     expect_ok(f, 0);
     assert_int_equal(source.reads, 0);
     assert_int_equal(call_in(f, "read", NUMBER(in), NUMBER(1)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
     assert_int_equal(call_in(f, "read", NUMBER(in), NUMBER(0)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
 }
 
 static void the_end_is_closed_for_ever(void **state)
@@ -81,14 +81,14 @@ static void the_end_is_closed_for_ever(void **state)
     assert_int_equal(call_in(f, "blocking-read", NUMBER(in), NUMBER(10)), 0);
     expect_bytes(f, "x");
     assert_int_equal(call_in(f, "blocking-read", NUMBER(in), NUMBER(10)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
     source.text = "not to be seen";
     assert_int_equal(call_in(f, "read", NUMBER(in), NUMBER(10)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
     assert_int_equal(call_in(f, "skip", NUMBER(in), NUMBER(10)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
     assert_int_equal(call_in(f, "blocking-skip", NUMBER(in), NUMBER(10)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
     assert_int_equal(source.reads, 2);
 }
 
@@ -104,7 +104,7 @@ static void an_error_is_told_once(void **state)
         assert_int_equal(call_io(f, names[i], NUMBER(in), NUMBER(10)), 0);
         expect_error_text(f, expect_failed(f), "Input/output error");
         assert_int_equal(call_io(f, names[i], NUMBER(in), NUMBER(10)), 0);
-        expect_closed(f);
+        fake_expect_closed(f);
         assert_int_equal(source.reads, 1);
         drop_stream(f, in);
     }
@@ -159,7 +159,7 @@ static void a_blocking_read_ends_with_the_stream(void **state)
     uint32_t in = fake_source_give(f, &source);
     fake_change_start(f, &change, let_end, &source);
     assert_int_equal(call_in(f, "blocking-read", NUMBER(in), NUMBER(3)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
     static struct fake_source other = {.text = NULL, .then = -EAGAIN};
     in = fake_source_give(f, &other);
     fake_change_start(f, &change, let_fail, &other);
@@ -205,17 +205,17 @@ static void a_pollable_is_ready_for_bytes_the_end_and_errors(void **state)
     static struct fake_source source = {.text = NULL, .then = -EAGAIN};
     uint32_t in = fake_source_give(f, &source);
     uint32_t pollable = subscribe(f, in);
-    assert_false(is_pollable_ready(f, pollable));
+    assert_false(fake_is_ready(f, pollable));
     source.text = "x";
-    assert_true(is_pollable_ready(f, pollable));
+    assert_true(fake_is_ready(f, pollable));
     assert_int_equal(call_in(f, "read", NUMBER(in), NUMBER(3)), 0);
-    assert_false(is_pollable_ready(f, pollable));
+    assert_false(fake_is_ready(f, pollable));
     source.then = -EIO;
-    assert_true(is_pollable_ready(f, pollable));
+    assert_true(fake_is_ready(f, pollable));
     assert_int_equal(call_in(f, "read", NUMBER(in), NUMBER(3)), 0);
     (void)expect_failed(f);
     source.then = -EAGAIN;
-    assert_true(is_pollable_ready(f, pollable)); /* closed for ever */
+    assert_true(fake_is_ready(f, pollable)); /* closed for ever */
 }
 
 static void a_pollable_outlives_its_stream(void **state)
@@ -226,7 +226,7 @@ static void a_pollable_outlives_its_stream(void **state)
     uint32_t pollable = subscribe(f, in);
     drop_stream(f, in);
     assert_int_equal(source.dones, 1);
-    assert_true(is_pollable_ready(f, pollable)); /* asks nobody: the source has been let go of */
+    assert_true(fake_is_ready(f, pollable)); /* asks nobody: the source has been let go of */
     assert_int_equal(fake_component_drop(f, &wasi_io_poll, "pollable", pollable), 0);
     assert_int_equal(source.dones, 1);
     in = fake_source_give(f, &source);
@@ -283,7 +283,7 @@ static void a_parent_counts_its_streams_and_lives_as_long(void **state)
     assert_non_null(strstr(fake_component_reason(f), "a body was dropped"));
     drop_stream(f, in);
     assert_int_equal(parent->children, 0);
-    assert_true(is_pollable_ready(f, pollable));
+    assert_true(fake_is_ready(f, pollable));
     assert_int_equal(bodies.drop(&f->guest, f->instance, body), 0);
     assert_int_equal(parents_freed, 1);
 }

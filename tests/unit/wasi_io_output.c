@@ -70,28 +70,28 @@ static void everything_says_closed(struct bench *b)
     static struct fake_source source = {.text = "abc", .then = 0};
     uint32_t in = fake_source_give(b->f, &source);
     assert_int_equal(call_out(b->f, "check-write", NUMBER(b->out)), 0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(call_out(b->f, "write", NUMBER(b->out), BYTES(&byte, 1)), 0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(call_out(b->f, "write-zeroes", NUMBER(b->out), NUMBER(5)), 0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(call_out(b->f, "flush", NUMBER(b->out)), 0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(call_out(b->f, "blocking-flush", NUMBER(b->out)), 0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(call_out(b->f, "blocking-write-and-flush", NUMBER(b->out), BYTES(&byte, 1)),
                      0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(call_out(b->f, "blocking-write-zeroes-and-flush", NUMBER(b->out), NUMBER(1)),
                      0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(call_out(b->f, "splice", NUMBER(b->out), NUMBER(in), NUMBER(1)), 0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(call_out(b->f, "blocking-splice", NUMBER(b->out), NUMBER(in), NUMBER(1)), 0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(source.reads, 0);
     assert_int_equal(call_out(b->f, "subscribe", NUMBER(b->out)), 0);
-    assert_true(is_pollable_ready(b->f, (uint32_t)b->f->results[0].number));
+    assert_true(fake_is_ready(b->f, (uint32_t)b->f->results[0].number));
     assert_int_equal(b->sink.rooms + b->sink.writes + b->sink.partials + b->sink.flushes, calls);
     assert_int_equal(fake_component_drop(b->f, &wasi_io_streams, "input-stream", in), 0);
 }
@@ -155,7 +155,7 @@ static void a_closed_sink_says_closed_from_then_on(void **state)
     struct bench *b = *state;
     b->sink.error = -EPIPE;
     assert_int_equal(call_out(b->f, "check-write", NUMBER(b->out)), 0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     everything_says_closed(b);
 }
 
@@ -204,9 +204,9 @@ static void a_flush_under_way_permits_nothing(void **state)
     check_write(b, 0);
     assert_int_equal(call_out(b->f, "subscribe", NUMBER(b->out)), 0);
     uint32_t pollable = (uint32_t)b->f->results[0].number;
-    assert_false(is_pollable_ready(b->f, pollable));
+    assert_false(fake_is_ready(b->f, pollable));
     b->sink.flush = 0;
-    assert_true(is_pollable_ready(b->f, pollable));
+    assert_true(fake_is_ready(b->f, pollable));
     check_write(b, 10);
     unsigned flushes = b->sink.flushes;
     check_write(b, 10);
@@ -245,9 +245,9 @@ static void a_failure_that_a_pollable_finds_is_told_by_the_next_call(void **stat
     b->sink.flush = -EAGAIN;
     assert_int_equal(call_out(b->f, "flush", NUMBER(b->out)), 0);
     b->sink.flush = -EIO;
-    assert_true(is_pollable_ready(b->f, pollable));
+    assert_true(fake_is_ready(b->f, pollable));
     b->sink.flush = 0; /* it does not say so again */
-    assert_true(is_pollable_ready(b->f, pollable));
+    assert_true(fake_is_ready(b->f, pollable));
     assert_int_equal(call_out(b->f, "blocking-write-and-flush", NUMBER(b->out), TEXT("x")), 0);
     expect_error_text(b->f, expect_failed(b->f), "Input/output error");
     everything_says_closed(b);
@@ -373,7 +373,7 @@ static void a_peer_that_goes_closes_it(void **state)
     fake_change_start(b->f, &b->change, close_sink, b);
     assert_int_equal(call_out(b->f, "blocking-write-zeroes-and-flush", NUMBER(b->out), NUMBER(9)),
                      0);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     everything_says_closed(b);
 }
 
@@ -416,7 +416,7 @@ static void a_pollable_is_ready_when_there_is_room(void **state)
     struct bench *b = *state;
     assert_int_equal(call_out(b->f, "subscribe", NUMBER(b->out)), 0);
     uint32_t pollable = (uint32_t)b->f->results[0].number;
-    assert_false(is_pollable_ready(b->f, pollable));
+    assert_false(fake_is_ready(b->f, pollable));
     fake_change_start(b->f, &b->change, let_in, b);
     assert_int_equal(
         component_fake_call(b->f, &wasi_io_poll, "[method]pollable.block", NUMBER(pollable)), 0);
@@ -431,7 +431,7 @@ static void a_pollable_outlives_its_stream(void **state)
     uint32_t pollable = (uint32_t)b->f->results[0].number;
     assert_int_equal(fake_component_drop(b->f, &wasi_io_streams, "output-stream", b->out), 0);
     assert_int_equal(b->sink.dones, 1);
-    assert_true(is_pollable_ready(b->f, pollable));
+    assert_true(fake_is_ready(b->f, pollable));
     assert_int_equal(b->sink.rooms, 0);
 }
 

@@ -116,19 +116,19 @@ static void a_timer_is_waited_for_and_not_longer(void **state)
     uint32_t later = subscribe_until(f, due + 3600000000000U);
     const uint32_t reps[] = {later, never, first};
     const uint32_t ready[] = {2};
-    assert_false(is_pollable_ready(f, later));
+    assert_false(fake_is_ready(f, later));
     assert_int_equal(poll_for(f, reps, 3), 0);
     assert_true(loop_clock_ns() >= due);
     expect_ready(f, ready, 1);
-    assert_true(is_pollable_ready(f, first));
-    assert_false(is_pollable_ready(f, never));
+    assert_true(fake_is_ready(f, first));
+    assert_false(fake_is_ready(f, never));
 }
 
 static void a_duration_of_nothing_is_over(void **state)
 {
     struct fake_component *f = *state;
     uint32_t now = subscribe_for(f, 0);
-    assert_true(is_pollable_ready(f, now));
+    assert_true(fake_is_ready(f, now));
     assert_int_equal(component_fake_call(f, &wasi_io_poll, "[method]pollable.block", NUMBER(now)),
                      0);
     assert_int_equal(f->waits, 0);

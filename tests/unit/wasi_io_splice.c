@@ -116,13 +116,13 @@ static void the_sources_end_and_errors_are_the_answer(void **state)
     splice(b, 5);
     expect_error_text(b->f, expect_failed(b->f), "Input/output error");
     blocking_splice(b, 5);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(call_out(b->f, "check-write", NUMBER(b->out)), 0);
     expect_ok(b->f, 10); /* the other side is as good as before */
     static struct fake_source ended = {.then = 0};
     b->in = fake_source_give(b->f, &ended);
     blocking_splice(b, 5);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
 }
 
 static void the_sinks_errors_leave_the_source_alone(void **state)
@@ -133,7 +133,7 @@ static void the_sinks_errors_leave_the_source_alone(void **state)
     splice(b, 5);
     (void)expect_failed(b->f);
     splice(b, 5);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(b->source.reads, 0);
     assert_int_equal(call_in(b->f, "read", NUMBER(b->in), NUMBER(9)), 0);
     expect_bytes(b->f, "abc");
@@ -197,7 +197,7 @@ static void a_sink_that_goes_ends_the_wait(void **state)
     b->source.text = "abc";
     fake_change_start(b->f, &b->change, close_sink, b);
     blocking_splice(b, 100);
-    expect_closed(b->f);
+    fake_expect_closed(b->f);
     assert_int_equal(b->f->waits, 1);
     assert_int_equal(b->source.reads, 0);
 }

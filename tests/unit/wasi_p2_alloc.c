@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "alloc_sweep.h"
 #include "base/strings.h"
 #include "fake_stream.h"
 #include "guest/stream.h"
@@ -23,36 +24,7 @@
 
 enum { SWEEP_MAX = 200 };
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-/* Which allocation of a host function from now on fails; 0: none. The linker gives no other way in. */
-static unsigned countdown;
-static bool is_armed;
-
-static bool fails(void)
-{
-    return is_armed && countdown > 0 && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
+static unsigned countdown; /* of the allocations that host functions make */
 
 /* One life: every call, with the allocations of the host functions alone being counted. */
 struct life {
@@ -87,9 +59,9 @@ static bool call(struct life *life, const struct component_interface *interface,
                                   .results = f->results,
                                   .guest = &f->guest,
                                   .instance = f->instance};
-    is_armed = true;
+    alloc_sweep_begin(countdown);
     int32_t answer = call.func->begin(&call);
-    is_armed = false;
+    countdown = alloc_sweep_end();
     if (answer == CALL_WAIT) {
         guest_wait_end(&f->guest);
     } else if (answer == CALL_TRAP) {

@@ -187,6 +187,23 @@ static void limits_are_errors_that_change_nothing(void **state)
 }
 
 /* What was given back can be had again, to the byte, however often. */
+static void a_value_that_nobody_could_get_is_not_set(void **state)
+{
+    struct bench *b = *state;
+    enum { MAX = 16 << 20 };
+    uint8_t *value = calloc(1, MAX + 1);
+    assert_non_null(value);
+    set(b, "k", "v");
+    assert_int_equal(call_bucket(b, "set", TEXT("k"), BYTES(value, MAX + 1)), 0);
+    expect_other(b->f, "the value is too large");
+    expect_stored(b, "k", "v");
+    assert_int_equal(call_bucket(b, "set", TEXT("k"), BYTES(value, MAX)), 0);
+    assert_int_equal(b->f->results[0].number, 0);
+    assert_int_equal(call_bucket(b, "get", TEXT("k")), 0);
+    assert_int_equal(b->f->results[2].bytes.len, MAX);
+    free(value);
+}
+
 static void bytes_are_counted_truly(void **state)
 {
     struct bench *b = *state;
@@ -380,6 +397,34 @@ static void too_much_for_one_answer_is_an_error(void **state)
     free(big);
 }
 
+static void more_keys_than_one_call_may_have_are_an_error(void **state)
+{
+    struct bench *b = *state;
+    enum { MAX = 4096 };
+    static const char *const names[] = {"set-many", "get-many", "delete-many"};
+    union component_value *keys = calloc((MAX + 1) * 2, sizeof *keys);
+    assert_non_null(keys);
+    for (size_t i = 0; i < (MAX + 1) * 2; i++) {
+        keys[i].bytes = span_of("k");
+    }
+    set(b, "k", "v");
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        assert_int_equal(component_fake_call(b->f, &wasi_keyvalue_batch, names[i],
+                                             NUMBER(b->bucket), LIST(keys, MAX + 1)),
+                         0);
+        expect_other(b->f, "more than 4096 keys in one call");
+        expect_stored(b, "k", "v");
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        assert_int_equal(component_fake_call(b->f, &wasi_keyvalue_batch, names[i],
+                                             NUMBER(b->bucket), LIST(keys, MAX)),
+                         0);
+        assert_int_equal(b->f->results[0].number, 0);
+    }
+    expect_stored(b, "k", NULL);
+    free(keys);
+}
+
 static void a_batch_stops_at_the_limit(void **state)
 {
     struct bench *b = *state;
@@ -408,6 +453,7 @@ int main(void)
         TEST(an_answer_is_a_copy),
         TEST(guests_share_a_store),
         TEST_SMALL(limits_are_errors_that_change_nothing),
+        TEST(a_value_that_nobody_could_get_is_not_set),
         TEST_SMALL(bytes_are_counted_truly),
         TEST(an_empty_store_has_no_keys),
         TEST(keys_come_page_by_page_while_they_change),
@@ -417,6 +463,7 @@ int main(void)
         TEST(many_are_set_got_and_deleted),
         TEST(nothing_is_many_too),
         TEST(too_much_for_one_answer_is_an_error),
+        TEST(more_keys_than_one_call_may_have_are_an_error),
         TEST_SMALL(a_batch_stops_at_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,7 @@ static void a_pipe_is_read_to_its_end(void **state)
     expect_ok(f, 1);
     fake_change_start(f, &change, hang_up, NULL);
     assert_int_equal(call_in(f, "blocking-read", NUMBER(in), NUMBER(3)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
 }
 
 static void a_pipes_pollable_tells_the_truth(void **state)
@@ -121,17 +121,17 @@ static void a_pipes_pollable_tells_the_truth(void **state)
     uint32_t in = get_stdin(f);
     assert_int_equal(call_in(f, "subscribe", NUMBER(in)), 0);
     uint32_t pollable = (uint32_t)f->results[0].number;
-    assert_false(is_pollable_ready(f, pollable));
+    assert_false(fake_is_ready(f, pollable));
     fake_change_start(f, &change, feed, NULL);
     assert_int_equal(component_fake_call(f, &wasi_io_poll, "poll", WORDS(&pollable, 1)), 0);
     assert_int_equal(f->results[0].words.count, 1);
     assert_int_equal(call_in(f, "read", NUMBER(in), NUMBER(4)), 0);
     expect_bytes(f, "late");
-    assert_false(is_pollable_ready(f, pollable)); /* though the last read did not come to its end */
+    assert_false(fake_is_ready(f, pollable)); /* though the last read did not come to its end */
     fake_change_start(f, &change, hang_up, NULL);
     assert_int_equal(component_fake_call(f, &wasi_io_poll, "poll", WORDS(&pollable, 1)), 0);
     assert_int_equal(call_in(f, "read", NUMBER(in), NUMBER(4)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
 }
 
 static void two_handles_share_what_there_is(void **state)
@@ -175,7 +175,7 @@ static void a_file_is_always_ready(void **state)
     expect_bytes(f, "text");
     assert_int_equal(f->waits, 0);
     assert_int_equal(call_in(f, "read", NUMBER(in), NUMBER(9)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
     uint32_t out = get_stdout(f);
     assert_int_equal(call_out(f, "check-write", NUMBER(out)), 0);
     expect_ok(f, IO_PERMIT_MAX);
@@ -193,9 +193,9 @@ static void what_is_not_there_is_at_its_end_and_swallows(void **state)
     uint32_t out = get_stdout(f);
     uint32_t err = get_stderr(f);
     assert_int_equal(call_in(f, "subscribe", NUMBER(in)), 0);
-    assert_true(is_pollable_ready(f, (uint32_t)f->results[0].number));
+    assert_true(fake_is_ready(f, (uint32_t)f->results[0].number));
     assert_int_equal(call_in(f, "blocking-read", NUMBER(in), NUMBER(9)), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
     assert_int_equal(call_out(f, "check-write", NUMBER(out)), 0);
     expect_ok(f, IO_PERMIT_MAX);
     assert_int_equal(call_out(f, "write", NUMBER(out), TEXT("x")), 0);
@@ -325,12 +325,12 @@ static void a_reader_that_goes_closes_it(void **state)
         expect_ok(f, 0);
     }
     assert_int_equal(call_out(f, "blocking-write-and-flush", NUMBER(out), TEXT("x")), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
     uint32_t other = get_stdout(f);
     assert_int_equal(call_out(f, "check-write", NUMBER(other)), 0);
     expect_ok(f, PIPE_BUF); /* nobody has tried */
     assert_int_equal(call_out(f, "write", NUMBER(other), TEXT("x")), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
 }
 
 /* -- a handler's functions -------------------------------------------------------------------- */
@@ -475,7 +475,7 @@ static void a_handler_that_goes_closes_it(void **state)
     uint32_t out = get_stdout(f);
     fake_change_start(f, &change, detach, handler);
     assert_int_equal(call_out(f, "blocking-write-and-flush", NUMBER(out), TEXT("x")), 0);
-    expect_closed(f);
+    fake_expect_closed(f);
     assert_int_equal(f->waits, 1);
     free(handler);
 }

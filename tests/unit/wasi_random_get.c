@@ -58,6 +58,29 @@ static void takes_all_of_memory_and_nothing_at_all(void **state)
     assert_int_equal(get(f, 0, 0), WASI_ESUCCESS);
 }
 
+/* All of a guest's memory would take a good part of a second. */
+static void others_have_their_turn_meanwhile(void **state)
+{
+    struct fake_guest *f = *state;
+    enum { PIECE = 32 << 10 };
+    static const uint8_t nothing[16];
+    assert_int_equal(get(f, 0, PIECE), WASI_ESUCCESS);
+    assert_int_equal(f->waits, 0);
+    memset(f->memory, 0, END);
+    assert_int_equal(get(f, 1, PIECE + 1), WASI_ESUCCESS);
+    assert_int_equal(f->waits, 1);
+    assert_int_equal(fake_u8(f, 0), 0);
+    assert_int_equal(fake_u8(f, PIECE + 2), 0);
+    unsigned set[2] = {0, 0};
+    for (uint32_t i = 0; i < END; i++) {
+        set[i / PIECE] += fake_u8(f, i) != 0;
+    }
+    assert_true(set[0] > PIECE / 2 && set[1] <= 2);
+    assert_int_equal(get(f, 0, END), WASI_ESUCCESS);
+    assert_int_equal(f->waits, 1);
+    assert_memory_not_equal(f->memory + END - sizeof nothing, nothing, sizeof nothing);
+}
+
 static void out_of_bounds_is_a_fault_and_writes_nothing(void **state)
 {
     static const struct {
@@ -95,6 +118,7 @@ int main(void)
         TEST(fills_exactly_the_buffer),
         TEST(differs_each_time),
         TEST(takes_all_of_memory_and_nothing_at_all),
+        TEST(others_have_their_turn_meanwhile),
         TEST(out_of_bounds_is_a_fault_and_writes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

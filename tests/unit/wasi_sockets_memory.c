@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "alloc_sweep.h"
 #include "base/container.h"
 #include "engine/instance.h"
 #include "fake_sockets.h"
@@ -22,48 +23,7 @@
 
 enum { TRIES_MAX = 200 };
 
-static bool is_inside;    /* a call of the guest's */
-static unsigned fails_at; /* the n-th allocation from now on; 0: none */
-static bool has_failed;
-
-void *__real_malloc(size_t len);
-void *__real_calloc(size_t count, size_t len);
-void *__real_realloc(void *old, size_t len);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t len);
-void *__wrap_calloc(size_t count, size_t len);
-void *__wrap_realloc(void *old, size_t len);
-char *__wrap_strdup(const char *text);
-
-static bool fails(void)
-{
-    if (!is_inside || fails_at == 0) {
-        return false;
-    }
-    fails_at--;
-    has_failed = has_failed || fails_at == 0;
-    return fails_at == 0;
-}
-
-void *__wrap_malloc(size_t len)
-{
-    return fails() ? NULL : __real_malloc(len);
-}
-
-void *__wrap_calloc(size_t count, size_t len)
-{
-    return fails() ? NULL : __real_calloc(count, len);
-}
-
-void *__wrap_realloc(void *old, size_t len)
-{
-    return fails() ? NULL : __real_realloc(old, len);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
+static unsigned countdown; /* of the allocations that the guest's calls make; 0: one has failed */
 
 /* -- calls ------------------------------------------------------------------------------------ */
 
@@ -121,12 +81,12 @@ static uint32_t take_step(struct story *s, unsigned slot,
                                       .results = f->results,
                                       .guest = &f->guest,
                                       .instance = f->instance};
-    is_inside = true;
+    alloc_sweep_begin(countdown);
     int32_t answer = f->call.func->begin(&f->call);
-    is_inside = false;
+    countdown = alloc_sweep_end();
     bool is_ok = answer == 0 && (slot == 0 || f->results[0].number == 0);
     if (!is_ok) {
-        assert_true(has_failed);
+        assert_int_equal(countdown, 0);
         expect_failure(s, answer);
         s->is_over = true;
     }
@@ -237,12 +197,10 @@ static void sweep(void (*tell)(struct story *), unsigned at_least)
         struct story s = {.f = fake_component_new()};
         s.f->guest.policy.allow_all = true;
         s.network = fake_network(s.f);
-        fails_at = n;
-        has_failed = false;
+        countdown = n;
         tell(&s);
-        was_failed = has_failed;
-        fails_at = 0;
-        assert_true(has_failed || !s.is_over);
+        was_failed = countdown == 0;
+        assert_true(was_failed || !s.is_over);
         fake_component_free(s.f);
     }
     assert_true(n > at_least); /* allocations, as far as they are the room's own */

@@ -14,6 +14,7 @@
 
 #include "base/container.h"
 #include "fake_sockets.h"
+#include "guest/stream.h"
 #include "net/broker.h"
 #include "peer.h"
 
@@ -702,6 +703,28 @@ static void a_guest_has_as_many_sockets_as_descriptors(void **state)
     close(peer);
 }
 
+/* The limit is that of all its descriptors: those of its table, files and sockets. */
+static void sockets_and_files_have_one_limit(void **state)
+{
+    static const struct guest_stream_ops nothing = {.read = NULL};
+    struct fake_component *f = *state;
+    struct guest_stream *stream = NULL;
+    uint32_t fd = 0;
+    assert_int_equal(guest_stream_new(&f->guest, &nothing, NULL, &stream), 0);
+    assert_int_equal(
+        fd_table_insert(&f->guest.fds, guest_stream_descriptor(stream), 0 /* from */, &fd), 0);
+    f->guest.fds.max = 2;
+    uint32_t socket = fake_tcp(f, AF_INET);
+    assert_int_equal(f->guest.open_files, 1); /* wasi:filesystem looks at the same number */
+    assert_int_equal(
+        sockets_call(f, &wasi_sockets_udp_create_socket, "create-udp-socket", NUMBER(0)),
+        SOCKETS_NEW_SOCKET_LIMIT);
+    fake_drop_tcp(f, socket);
+    assert_int_equal(f->guest.open_files, 0);
+    fake_drop_udp(f, fake_udp(f, AF_INET));
+    guest_stream_detach(stream);
+}
+
 static void a_full_table_of_resources_is_an_error_where_there_is_one(void **state)
 {
     struct fake_component *f = *state;
@@ -800,6 +823,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_guest_has_as_many_sockets_as_descriptors, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(sockets_and_files_have_one_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_table_of_resources_is_an_error_where_there_is_one,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_system_without_descriptors, setup, teardown),

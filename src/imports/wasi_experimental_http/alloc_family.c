@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "base/utf8.h"
 #include "engine/instance.h"
 #include "imports/wasi_experimental_http/http.h"
 
@@ -192,7 +193,7 @@ static bool read_span(const struct call *call, const struct alloc_abi *abi, unsi
 
 static bool is_method(struct span method)
 {
-    return method.len <= METHOD_MAX && ehttp_is_token(method);
+    return method.len <= METHOD_MAX && http_is_token(method);
 }
 
 static bool is_printable(struct span text)
@@ -202,7 +203,7 @@ static bool is_printable(struct span text)
             return false;
         }
     }
-    return ehttp_is_utf8(text);
+    return utf8_is_valid(text);
 }
 
 static bool can_be_direct(const struct call *call)
@@ -260,7 +261,7 @@ static bool read_headers(const struct call *call, struct ehttp_transfer *transfe
     if (abi->headers == NONE) {
         return true;
     }
-    if (!read_span(call, abi, abi->headers, &text) || !ehttp_is_utf8(text)) {
+    if (!read_span(call, abi, abi->headers, &text) || !utf8_is_valid(text)) {
         return false;
     }
     bool is_json = !abi->has_errors || (text.len > 0 && text.data[0] == '{');
@@ -280,7 +281,7 @@ static bool read_parts(const struct call *call, struct ehttp_transfer *transfer,
     const struct alloc_abi *abi = transfer->abi;
     struct http_request *request = &parts->request;
     request->method = span_of("GET");
-    bool ok = read_span(call, abi, URL, &request->url) && ehttp_is_utf8(request->url);
+    bool ok = read_span(call, abi, URL, &request->url) && utf8_is_valid(request->url);
     ok = ok && read_headers(call, transfer, &parts->headers);
     if (ok && abi->method != NONE) {
         ok = read_span(call, abi, abi->method, &request->method);

@@ -1,10 +1,8 @@
 /* Header texts, in and out. See http.h. What a request's headers may hold beyond their form is the
  * client's to check. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <cjson/cJSON.h>
 
@@ -14,23 +12,6 @@
 enum { ITEMS_FIRST = 16 };
 
 /* -- characters ------------------------------------------------------------------------------- */
-
-bool ehttp_is_utf8(struct span text)
-{
-    return utf8_is_valid(text);
-}
-
-bool ehttp_is_token(struct span text)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (c >= 0x80 || (!isalnum(c) && (c == '\0' || strchr(others, c) == NULL))) {
-            return false;
-        }
-    }
-    return text.len > 0;
-}
 
 static bool has_control(struct span text)
 {
@@ -120,10 +101,8 @@ int ehttp_headers_parse_lines(struct span text, struct ehttp_headers *headers)
 static void drop_named(struct ehttp_headers *headers, const char *name)
 {
     uint32_t kept = 0;
-    size_t len = strlen(name);
     for (uint32_t i = 0; i < headers->count; i++) {
-        struct span other = headers->items[i].name;
-        if (other.len != len || strncasecmp((const char *)other.data, name, len) != 0) {
+        if (!http_is_same_name(headers->items[i].name, span_of(name))) {
             headers->items[kept] = headers->items[i];
             kept++;
         }
@@ -237,13 +216,13 @@ static bool is_line_name(struct span name)
             return false;
         }
     }
-    return !has_control(name) && ehttp_is_utf8(name);
+    return !has_control(name) && utf8_is_valid(name);
 }
 
 static int put_line(struct buffer *text, const struct http_header *header, const char *newline)
 {
     if (!is_line_name(header->name) || has_control(header->value) ||
-        !ehttp_is_utf8(header->value)) {
+        !utf8_is_valid(header->value)) {
         return -EILSEQ;
     }
     int r = buffer_append(text, header->name);

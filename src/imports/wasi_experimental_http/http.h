@@ -121,11 +121,6 @@ enum {
     EHTTP_ENCODED_MAX = 16 << 20, /* bytes of a response's headers */
 };
 
-bool ehttp_is_utf8(struct span text);
-
-/* Is it a token of RFC 9110, as methods and header names are? */
-bool ehttp_is_token(struct span text);
-
 /* Parse header lines: LF or CRLF, blanks around values, empty lines skipped, the final newline
  * may be missing. The items borrow from `text`. 0, -EINVAL for a line without a colon or for too
  * many, or -ENOMEM. Release with ehttp_headers_done, also after a failure. */

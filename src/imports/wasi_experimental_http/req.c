@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "imports/wasi_experimental_http/http.h"
 
 /* Parameters by number; status and handle are the last two, after the configuration if any. */
@@ -27,7 +28,7 @@ static int32_t read_bytes(const struct call *call, unsigned index, struct span *
 static int32_t read_text(const struct call *call, unsigned index, struct span *ret_text)
 {
     int32_t code = read_bytes(call, index, ret_text);
-    return code == EHTTP_SUCCESS && !ehttp_is_utf8(*ret_text) ? EHTTP_UTF8 : code;
+    return code == EHTTP_SUCCESS && !utf8_is_valid(*ret_text) ? EHTTP_UTF8 : code;
 }
 
 static int32_t read_headers(const struct call *call, struct ehttp_headers *headers)
@@ -64,7 +65,7 @@ static int32_t read_rest(const struct call *call, struct http_request *request,
                          struct ehttp_headers *headers)
 {
     int32_t code = read_text(call, METHOD, &request->method);
-    if (code == EHTTP_SUCCESS && !ehttp_is_token(request->method)) {
+    if (code == EHTTP_SUCCESS && !http_is_token(request->method)) {
         code = EHTTP_INVALID_METHOD;
     }
     if (code == EHTTP_SUCCESS) {

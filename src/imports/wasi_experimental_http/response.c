@@ -1,8 +1,8 @@
 /* What a guest does with a handle: close, header_get, headers_get_all, header_get_all, body_read. */
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "imports/wasi_experimental_http/http.h"
 
 /* Parameters by number. */
@@ -35,26 +35,12 @@ int32_t ehttp_close(struct call *call)
 
 /* -- headers ---------------------------------------------------------------------------------- */
 
-/* Names of responses are in lower case already. */
-static bool is_named(struct span name, struct span wanted)
-{
-    if (name.len != wanted.len) {
-        return false;
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.data[i] != tolower(wanted.data[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool find_value(const struct http_exchange *exchange, struct span name,
                        struct span *ret_value)
 {
     for (uint32_t i = 0; i < http_exchange_header_count(exchange); i++) {
         struct http_header header = http_exchange_header(exchange, i);
-        if (is_named(header.name, name)) {
+        if (http_is_same_name(header.name, name)) {
             *ret_value = header.value;
             return true;
         }
@@ -89,7 +75,7 @@ int32_t ehttp_header_get(struct call *call)
     if (call_span(call, call_u32(call, HEADER_NAME), call_u32(call, HEADER_NAME_LEN), &name) < 0) {
         return EHTTP_BUFFER_TOO_SMALL;
     }
-    if (!ehttp_is_utf8(name)) {
+    if (!utf8_is_valid(name)) {
         return EHTTP_UTF8;
     }
     if (!find_value(response->exchange, name, &value)) {

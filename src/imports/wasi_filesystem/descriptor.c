@@ -34,13 +34,13 @@ struct fs_descriptor *fs_descriptor_new(struct guest *guest, struct descriptor *
 
 int fs_may_make(const struct guest *guest)
 {
-    return guest->resources.count < guest->resources.max ? 0 : -EMFILE;
+    return resource_has_room(guest, 1) ? 0 : -EMFILE;
 }
 
 int fs_may_open(const struct guest *guest)
 {
-    uint64_t held = (uint64_t)guest->fds.count + guest->open_files;
-    return held < guest->fds.max ? fs_may_make(guest) : -EMFILE;
+    int r = guest_may_open(guest);
+    return r < 0 ? r : fs_may_make(guest);
 }
 
 /* -- answers ---------------------------------------------------------------------------------- */

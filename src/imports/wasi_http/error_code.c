@@ -210,12 +210,10 @@ struct wasi_http_error wasi_http_error_from_errno(int error)
             return (struct wasi_http_error){.kind = pairs[i].kind};
         }
     }
-    return wasi_http_error_internal(error == -ENOMEM ? "out of memory" : "input or output failed");
-}
-
-struct wasi_http_error wasi_http_error_internal(const char *text)
-{
-    return (struct wasi_http_error){.kind = WASI_HTTP_INTERNAL_ERROR, .text = text};
+    return (struct wasi_http_error){
+        .kind = WASI_HTTP_INTERNAL_ERROR,
+        .text = error == -ENOMEM ? "out of memory" : "input or output failed",
+    };
 }
 
 /* -- to the guest ----------------------------------------------------------------------------- */

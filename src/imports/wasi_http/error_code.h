@@ -76,9 +76,6 @@ struct wasi_http_error wasi_http_error_from_exchange(const struct http_exchange 
 /* What the front or the kernel reports: a negative errno. */
 struct wasi_http_error wasi_http_error_from_errno(int error);
 
-/* internal-error with a text. */
-struct wasi_http_error wasi_http_error_internal(const char *text);
-
 /* Write it into WASI_HTTP_ERROR_SLOTS slots. */
 void wasi_http_error_lower(const struct wasi_http_error *error, union component_value *slots);
 

@@ -197,22 +197,9 @@ int field_list_copy(struct field_list *list, const struct http_header *headers, 
     return 0;
 }
 
-static bool is_item(const struct http_header *item, struct span name)
-{
-    if (item->name.len != name.len) {
-        return false;
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        if (http_lower[name.data[i]] != item->name.data[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 uint32_t field_list_find(const struct field_list *list, struct span name, uint32_t at)
 {
-    while (at < list->count && !is_item(&list->items[at], name)) {
+    while (at < list->count && !http_is_same_name(list->items[at].name, name)) {
         at++;
     }
     return at;
@@ -255,7 +242,7 @@ void field_list_remove(struct field_list *list, struct span name, uint32_t count
     uint32_t kept = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         const struct http_header *item = &list->items[i];
-        if (i < count && is_item(item, name)) {
+        if (i < count && http_is_same_name(item->name, name)) {
             list->size -= field_cost(item);
             list->garbage += item->name.len + item->value.len;
         } else {

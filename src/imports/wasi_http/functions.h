@@ -46,7 +46,7 @@ component_fn outgoing_response_get_body;
 /* inbound.c */
 component_fn response_outparam_set;
 
-/* incoming_response.c */
+/* link.c */
 component_fn incoming_response_status;
 component_fn incoming_response_headers;
 component_fn incoming_response_consume;

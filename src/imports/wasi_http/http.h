@@ -56,7 +56,7 @@ enum wasi_http_state wasi_http_inbound_state(const struct wasi_http_inbound *inb
 /* Of a REFUSED one: the case of the error-code that the guest gave (error_code.h). */
 uint64_t wasi_http_inbound_refusal(const struct wasi_http_inbound *inbound);
 
-/* The handler lets go of it, detached; the guest's resources may live on (reused instances). */
+/* Detach it and let go of it; the guest's resources may live on (reused instances). NULL is fine. */
 void wasi_http_inbound_free(struct wasi_http_inbound *inbound);
 
 extern const struct component_interface wasi_http_types;            /* types*.c */

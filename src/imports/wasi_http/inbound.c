@@ -122,7 +122,7 @@ static void link_abort(struct http_link *link, const char *why)
 static void link_free(struct http_link *link)
 {
     struct wasi_http_inbound *inbound = inbound_of_link(link);
-    free(inbound->kept_bytes);
+    inbound_forget(inbound);
     free(inbound);
 }
 

@@ -29,6 +29,7 @@ struct wasi_http_inbound {
         *about;               /* the transaction's, or &kept; NULL: lost for want of memory */
     struct http_inbound kept; /* what is asked for after the transaction's end */
     uint8_t *kept_bytes;      /* owned: headers, trailers, and what they point at */
+    size_t kept_len;          /* of them, on the guest's account */
     const struct http_header *trailers; /* in kept_bytes */
     uint32_t trailer_count;
     bool has_read_all;          /* of the request's body */
@@ -38,10 +39,12 @@ struct wasi_http_inbound {
 };
 
 struct wasi_http_inbound *inbound_of_link(struct http_link *link);
-struct wasi_http_inbound *inbound_of_request(struct resource *resource);
 
 /* incoming_request.c: copy what the guest may still ask for, before the transaction is let go. */
 void inbound_keep(struct wasi_http_inbound *inbound);
+
+/* incoming_request.c: release that copy. */
+void inbound_forget(struct wasi_http_inbound *inbound);
 
 /* incoming_request.c: the link's functions for the request. */
 int inbound_headers(struct http_link *link, struct field_list *list);

@@ -19,14 +19,19 @@ struct wasi_http_inbound *inbound_of_link(struct http_link *link)
     return container_of(link, struct wasi_http_inbound, link);
 }
 
-struct wasi_http_inbound *inbound_of_request(struct resource *resource)
+static struct wasi_http_inbound *inbound_of_request(struct resource *resource)
 {
     return container_of(resource, struct wasi_http_inbound, request.base);
 }
 
+/* What was kept for it nobody can ask for any more; for trailers somebody may. */
 static void free_request(struct resource *resource)
 {
-    http_link_unref(&inbound_of_request(resource)->link);
+    struct wasi_http_inbound *inbound = inbound_of_request(resource);
+    if (inbound->trailer_count == 0) {
+        inbound_forget(inbound);
+    }
+    http_link_unref(&inbound->link);
 }
 
 const struct resource_kind incoming_request_kind = {.name = "incoming-request",
@@ -106,17 +111,32 @@ void inbound_keep(struct wasi_http_inbound *inbound)
     size_t head = headers_size(about->headers, about->header_count);
     size_t size = head + headers_size(trailers, trailer_count) + about->method.len +
                   about->authority.len + about->path.len + 1 + about->query.len;
-    uint8_t *bytes = malloc(size);
-    if (bytes == NULL) {
+    if (http_bytes_take(inbound->link.guest, size) < 0) {
         return; /* whoever asks is told that memory ran out */
     }
+    uint8_t *bytes = malloc(size);
+    if (bytes == NULL) {
+        http_bytes_give(inbound->link.guest, size);
+        return; /* likewise */
+    }
     inbound->kept_bytes = bytes;
+    inbound->kept_len = size;
     struct http_header *headers = (struct http_header *)(void *)bytes;
     struct copying to = {headers, (uint8_t *)(headers + about->header_count + trailer_count)};
     copy_about(&to, about, &inbound->kept);
     inbound->trailers = copy_headers(&to, trailers, trailer_count);
     inbound->trailer_count = trailer_count;
     inbound->about = &inbound->kept;
+}
+
+void inbound_forget(struct wasi_http_inbound *inbound)
+{
+    if (inbound->kept_bytes != NULL) {
+        inbound->about = NULL;
+        http_bytes_give(inbound->link.guest, inbound->kept_len);
+        free(inbound->kept_bytes);
+        inbound->kept_bytes = NULL;
+    }
 }
 
 /* -- the link's part -------------------------------------------------------------------------- */

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/container.h"
 #include "guest/guest.h"
@@ -23,7 +22,6 @@
 
 enum {
     URL_MAX = 1 << 20,
-    AUTHORITY_MAX = 512, /* more is no name and port */
     CONNECTION_NAMES_MAX = 32,
 };
 
@@ -104,10 +102,7 @@ static void find_connection_names(const struct http_exchange *exchange,
 static bool is_for_guest(const struct connection_names *names, const struct http_header *header)
 {
     for (uint32_t i = 0; i < names->count; i++) {
-        const struct span *name = &names->items[i];
-        if (name->len == header->name.len &&
-            strncasecmp((const char *)name->data, (const char *)header->name.data, name->len) ==
-                0) {
+        if (http_is_same_name(names->items[i], header->name)) {
             return false;
         }
     }
@@ -308,44 +303,17 @@ static int fail_client(struct asked *asked, enum http_error error)
     return -EINVAL;
 }
 
-static struct span span_of_text(const struct http_text *text)
-{
-    return (struct span){text->data, text->len};
-}
-
-/* Nothing in it can end an authority and begin another part of the URL, nor stand for a user. */
-static bool is_authority(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (c <= ' ' || c >= 0x7f || strchr("/?#@\\", c) != NULL) {
-            return false;
-        }
-    }
-    return text.len > 0 && text.len <= AUTHORITY_MAX;
-}
-
-static bool is_path(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (c <= ' ' || c == 0x7f || c == '#') {
-            return false;
-        }
-    }
-    return text.len == 0 || text.data[0] == '/' || text.data[0] == '?';
-}
-
-/* Put the URL together of parts that were checked, so that the parser finds the same ones. */
+/* Put the URL together of parts that were checked when they were set (outgoing_request.c), so that the
+ * parser finds the same ones. */
 static int print_url(struct asked *asked)
 {
     const struct outgoing_request *request = asked->request;
-    struct span authority = span_of_text(&request->authority);
-    struct span path = span_of_text(&request->path_with_query);
+    struct span authority = http_text_span(&request->authority);
+    struct span path = http_text_span(&request->path_with_query);
     if (request->has_scheme && request->scheme == HTTP_SCHEME_OTHER) {
         return fail_client(asked, HTTP_BAD_SCHEME);
     }
-    if (!is_authority(authority) || !is_path(path)) {
+    if (authority.len == 0) {
         return fail(asked, WASI_HTTP_REQUEST_URI_INVALID);
     }
     bool is_plain = request->has_scheme && request->scheme == HTTP_SCHEME_HTTP;
@@ -361,7 +329,7 @@ static int print_url(struct asked *asked)
     return r < 0 ? fail_client(asked, HTTP_NO_MEMORY) : 0;
 }
 
-/* A request without a body, or with one whose end is known, has to be as long as it says. */
+/* A request without a body cannot be as long as it says; of a body it is looked at while it is sent. */
 static int check_length(struct asked *asked)
 {
     const struct outgoing_request *request = asked->request;

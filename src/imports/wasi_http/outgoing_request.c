@@ -18,7 +18,15 @@ enum {
 
 /* -- texts ------------------------------------------------------------------------------------ */
 
-int http_text_set(struct http_text *text, struct guest *guest, struct span value)
+static void text_done(struct http_text *text, struct guest *guest)
+{
+    http_bytes_give(guest, text->len);
+    free(text->data);
+    *text = (struct http_text){NULL, 0};
+}
+
+/* Take a copy in the place of what it is. 0 or -ENOMEM, then it is as it was. */
+static int text_set(struct http_text *text, struct guest *guest, struct span value)
 {
     if (http_bytes_take(guest, value.len) < 0) {
         return -ENOMEM;
@@ -31,17 +39,10 @@ int http_text_set(struct http_text *text, struct guest *guest, struct span value
     if (value.len > 0) {
         memcpy(data, value.data, value.len);
     }
-    http_text_done(text, guest);
+    text_done(text, guest);
     text->data = data;
     text->len = value.len;
     return 0;
-}
-
-void http_text_done(struct http_text *text, struct guest *guest)
-{
-    http_bytes_give(guest, text->len);
-    free(text->data);
-    *text = (struct http_text){NULL, 0};
 }
 
 struct span http_text_span(const struct http_text *text)
@@ -67,10 +68,10 @@ static void free_request(struct resource *resource)
     struct guest *guest = resource->guest;
     outgoing_drop_body(&request->body);
     resource_unref(request->headers != NULL ? &request->headers->base : NULL);
-    http_text_done(&request->other_method, guest);
-    http_text_done(&request->other_scheme, guest);
-    http_text_done(&request->path_with_query, guest);
-    http_text_done(&request->authority, guest);
+    text_done(&request->other_method, guest);
+    text_done(&request->other_scheme, guest);
+    text_done(&request->path_with_query, guest);
+    text_done(&request->authority, guest);
     free(request);
 }
 
@@ -145,7 +146,7 @@ int32_t outgoing_request_set_method(struct component_call *call)
         if (name.len > METHOD_MAX || !http_is_token(name)) {
             return component_error(call, 0);
         }
-        if (http_text_set(&request->other_method, call->guest, name) < 0) {
+        if (text_set(&request->other_method, call->guest, name) < 0) {
             return component_trap(call, "out of memory");
         }
     }
@@ -196,7 +197,7 @@ int32_t outgoing_request_set_scheme(struct component_call *call)
         if (!is_scheme(name)) {
             return component_error(call, 0);
         }
-        if (http_text_set(&request->other_scheme, call->guest, name) < 0) {
+        if (text_set(&request->other_scheme, call->guest, name) < 0) {
             return component_trap(call, "out of memory");
         }
     }
@@ -251,14 +252,14 @@ static int32_t set_text(struct component_call *call, struct http_text *text,
 {
     struct span value = component_bytes(call, 2);
     if (component_u32(call, 1) == 0) {
-        http_text_done(text, call->guest);
+        text_done(text, call->guest);
         return component_ok(call, 0);
     }
     if (!is_good(value)) {
         return component_error(call, 0);
     }
-    return http_text_set(text, call->guest, value) == 0 ? component_ok(call, 0)
-                                                        : component_trap(call, "out of memory");
+    return text_set(text, call->guest, value) == 0 ? component_ok(call, 0)
+                                                   : component_trap(call, "out of memory");
 }
 
 int32_t outgoing_request_path_with_query(struct component_call *call)

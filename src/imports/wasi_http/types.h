@@ -31,9 +31,6 @@ struct http_text {
     size_t len;
 };
 
-/* Take a copy in the place of what it is. 0 or -ENOMEM, then it is as it was. */
-int http_text_set(struct http_text *text, struct guest *guest, struct span value);
-void http_text_done(struct http_text *text, struct guest *guest);
 struct span http_text_span(const struct http_text *text);
 
 /* The cases of `method` and `scheme` in the order of the WIT. */

@@ -1,7 +1,25 @@
-/* wasi:io/streams: the table, and how a stream's failure is answered. */
+/* wasi:io/streams: the table, what both kinds have of their parents, and how a stream's failure is
+ * answered. */
 #include "imports/wasi_io/streams.h"
 
 #include <stdlib.h>
+
+struct resource *stream_take_parent(struct resource *parent)
+{
+    if (parent == NULL) {
+        return NULL;
+    }
+    parent->children++;
+    return resource_ref(parent);
+}
+
+void stream_drop_parent(struct resource *parent)
+{
+    if (parent != NULL) {
+        parent->children--;
+        resource_unref(parent);
+    }
+}
 
 int32_t stream_closed(struct component_call *call)
 {

@@ -7,6 +7,10 @@
 /* The cases of stream-error. */
 enum stream_error { STREAM_LAST_OPERATION_FAILED, STREAM_CLOSED };
 
+/* A stream's hold on what it was made from: a reference, and being one of its children. NULL is fine. */
+struct resource *stream_take_parent(struct resource *parent);
+void stream_drop_parent(struct resource *parent);
+
 /* Answer with the error `closed`. */
 int32_t stream_closed(struct component_call *call);
 

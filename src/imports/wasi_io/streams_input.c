@@ -18,10 +18,7 @@ static void let_go(struct input_stream *stream)
     if (ops != NULL && ops->done != NULL) {
         ops->done(stream);
     }
-    if (parent != NULL) {
-        parent->children--;
-        resource_unref(parent);
-    }
+    stream_drop_parent(parent);
 }
 
 static void input_dropped(struct resource *resource)
@@ -49,10 +46,7 @@ struct input_stream *input_stream_new(struct guest *guest, const struct input_st
     resource_init(&stream->base, guest, &input_stream_kind);
     stream->ops = ops;
     stream->source = source;
-    if (parent != NULL) {
-        stream->parent = resource_ref(parent);
-        parent->children++;
-    }
+    stream->parent = stream_take_parent(parent);
     return stream;
 }
 

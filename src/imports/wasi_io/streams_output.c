@@ -27,10 +27,7 @@ static void let_go(struct output_stream *stream)
     if (ops != NULL && ops->done != NULL) {
         ops->done(stream);
     }
-    if (parent != NULL) {
-        parent->children--;
-        resource_unref(parent);
-    }
+    stream_drop_parent(parent);
 }
 
 static void output_dropped(struct resource *resource)
@@ -58,10 +55,7 @@ struct output_stream *output_stream_new(struct guest *guest, const struct output
     resource_init(&stream->base, guest, &output_stream_kind);
     stream->ops = ops;
     stream->source = source;
-    if (parent != NULL) {
-        stream->parent = resource_ref(parent);
-        parent->children++;
-    }
+    stream->parent = stream_take_parent(parent);
     return stream;
 }
 

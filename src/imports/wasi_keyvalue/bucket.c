@@ -96,8 +96,11 @@ static int32_t bucket_get(struct component_call *call)
 
 static int32_t bucket_set(struct component_call *call)
 {
-    struct span key = component_bytes(call, 1);
-    return keyvalue_answer(call, keyvalue_set(keyvalue_of(call), key, component_bytes(call, 2)));
+    struct span value = component_bytes(call, 2);
+    if (value.len > GUEST_SCRATCH_MAX) {
+        return keyvalue_other(call, "the value is too large"); /* nobody could get it */
+    }
+    return keyvalue_answer(call, keyvalue_set(keyvalue_of(call), component_bytes(call, 1), value));
 }
 
 static int32_t bucket_delete(struct component_call *call)

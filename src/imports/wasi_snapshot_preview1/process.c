@@ -18,6 +18,8 @@ enum {
     SIGNAL_LAST = 30,
 };
 
+enum { RANDOM_PIECE = 32 << 10 /* bytes before the others have their turn */ };
+
 static int32_t end_guest(struct call *call, uint32_t code)
 {
     struct guest *guest = call_guest(call);
@@ -55,11 +57,16 @@ static int32_t proc_raise(struct call *call)
     return end_guest(call, 128 + signal);
 }
 
-/* Let the loop have a turn, so that what the guest waits for by spinning can happen. */
-static int32_t sched_yield_begin(struct call *call)
+static int32_t let_others_run(struct call *call)
 {
     int r = guest_wait_begin(call_guest(call), 0);
     return r < 0 ? wasi_errno_from(r) : CALL_WAIT;
+}
+
+/* Let the loop have a turn, so that what the guest waits for by spinning can happen. */
+static int32_t sched_yield_begin(struct call *call)
+{
+    return let_others_run(call);
 }
 
 static int32_t sched_yield_finish(struct call *call)
@@ -68,7 +75,8 @@ static int32_t sched_yield_finish(struct call *call)
     return WASI_ESUCCESS;
 }
 
-static int32_t random_get(struct call *call)
+/* Fill the next piece; wait.value counts the bytes of those before. */
+static int32_t random_piece(struct call *call, uint32_t have)
 {
     uint8_t *bytes = NULL;
     uint32_t len = call_u32(call, 1);
@@ -76,20 +84,32 @@ static int32_t random_get(struct call *call)
     if (r < 0) {
         return wasi_errno_from(r);
     }
-    for (uint32_t have = 0; have < len;) {
-        ssize_t got = getrandom(bytes + have, len - have, 0);
+    uint32_t end = len - have > RANDOM_PIECE ? have + RANDOM_PIECE : len;
+    while (have < end) {
+        ssize_t got = getrandom(bytes + have, end - have, 0);
         if (got < 0 && errno != EINTR) {
             return wasi_errno_from(-errno);
         }
         have += got > 0 ? (uint32_t)got : 0;
     }
-    return WASI_ESUCCESS;
+    call_guest(call)->wait.value = have;
+    return have == len ? WASI_ESUCCESS : let_others_run(call);
+}
+
+static int32_t random_get_begin(struct call *call)
+{
+    return random_piece(call, 0);
+}
+
+static int32_t random_get_finish(struct call *call)
+{
+    return random_piece(call, call_guest(call)->wait.value);
 }
 
 static const struct host_func rows[] = {
     {"proc_exit", "i", "", "rval", proc_exit, NULL},
     {"proc_raise", "i", "i", "sig", proc_raise, NULL},
-    {"random_get", "ii", "i", "buf buf_len", random_get, NULL},
+    {"random_get", "ii", "i", "buf buf_len", random_get_begin, random_get_finish},
     {"sched_yield", "", "i", "", sched_yield_begin, sched_yield_finish},
 };
 

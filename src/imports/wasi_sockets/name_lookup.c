@@ -37,7 +37,7 @@ static void resolve_stream_dropped(struct resource *resource)
     if (stream->resolution != NULL) {
         guest_resolution_free(stream->resolution);
         stream->resolution = NULL;
-        sockets_count_down(resource->guest, SOCKETS_LOOKUP);
+        resource->guest->lookups--;
     }
 }
 
@@ -52,15 +52,12 @@ static void resolve_stream_free(struct resource *resource)
 static int begin(struct resolve_stream *stream, const char *name)
 {
     struct guest *guest = stream->base.guest;
-    int r = sockets_count_up(guest, SOCKETS_LOOKUP);
-    if (r < 0) {
-        return r;
+    if (guest->lookups >= SOCKETS_LOOKUPS_MAX) {
+        return -EMFILE;
     }
-    r = guest_resolution_new(guest, name, /* service */ NULL, /* hints */ NULL,
-                             &stream->resolution);
-    if (r < 0) {
-        sockets_count_down(guest, SOCKETS_LOOKUP);
-    }
+    int r = guest_resolution_new(guest, name, /* service */ NULL, /* hints */ NULL,
+                                 &stream->resolution);
+    guest->lookups += r == 0 ? 1 : 0;
     return r;
 }
 

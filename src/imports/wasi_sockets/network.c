@@ -67,67 +67,11 @@ int32_t sockets_answer(struct component_call *call, int result)
     return result < 0 ? component_error(call, sockets_error_from(result)) : component_ok(call, 0);
 }
 
-/* -- limits ----------------------------------------------------------------------------------- */
+/* -- sockets ---------------------------------------------------------------------------------- */
 
-/* Of one guest; made when it opens its first socket or looks up its first name. */
-struct counts {
-    struct guest_extension extension;
-    uint32_t counts[SOCKETS_LIMITED_COUNT];
-};
-
-static const char counts_key;
-
-static void on_guest_done(struct guest_extension *extension)
+int sockets_may_open(const struct guest *guest, uint32_t resources)
 {
-    free(container_of(extension, struct counts, extension));
-}
-
-static struct counts *find_counts(struct guest *guest)
-{
-    struct guest_extension *extension = guest_find_extension(guest, &counts_key);
-    return extension != NULL ? container_of(extension, struct counts, extension) : NULL;
-}
-
-static struct counts *get_counts(struct guest *guest)
-{
-    struct counts *counts = find_counts(guest);
-    if (counts == NULL) {
-        counts = calloc(1, sizeof *counts);
-        if (counts == NULL) {
-            return NULL;
-        }
-        counts->extension.key = &counts_key;
-        counts->extension.on_guest_done = on_guest_done;
-        guest_extend(guest, &counts->extension);
-    }
-    return counts;
-}
-
-int sockets_count_up(struct guest *guest, enum sockets_limited what)
-{
-    const uint32_t max[] = {
-        [SOCKETS_SOCKET] = guest->fds.max,
-        [SOCKETS_LOOKUP] = SOCKETS_LOOKUPS_MAX,
-    };
-    struct counts *counts = get_counts(guest);
-    if (counts == NULL) {
-        return -ENOMEM;
-    }
-    if (counts->counts[what] >= max[what]) {
-        return -EMFILE;
-    }
-    counts->counts[what]++;
-    return 0;
-}
-
-void sockets_count_down(struct guest *guest, enum sockets_limited what)
-{
-    find_counts(guest)->counts[what]--; /* there since the count up, until resources have gone */
-}
-
-bool sockets_has_room(const struct guest *guest, uint32_t count)
-{
-    return guest->resources.max - guest->resources.count >= count;
+    return resource_has_room(guest, resources) ? guest_may_open(guest) : -EMFILE;
 }
 
 int sockets_open(struct component_call *call, int type, struct guest_socket **ret_socket)
@@ -135,38 +79,32 @@ int sockets_open(struct component_call *call, int type, struct guest_socket **re
     struct guest *guest = call->guest;
     int family = component_u32(call, 0) == 0 ? AF_INET : AF_INET6;
     struct guest_socket *s = NULL;
-    if (!sockets_has_room(guest, 1)) {
-        return -EMFILE;
-    }
-    int r = sockets_count_up(guest, SOCKETS_SOCKET);
+    int r = sockets_may_open(guest, 1);
     if (r < 0) {
         return r;
     }
     r = guest_socket_open(guest, family, type, &s);
     if (r < 0) {
-        sockets_count_down(guest, SOCKETS_SOCKET);
         return r;
     }
     r = family == AF_INET6 ? guest_socket_set_v6_only(s) : 0;
     if (r < 0) {
-        sockets_close(s);
+        descriptor_unref(&s->base);
         return r;
     }
+    descriptor_count(&s->base);
     *ret_socket = s;
     return 0;
-}
-
-void sockets_close(struct guest_socket *s)
-{
-    sockets_count_down(s->base.guest, SOCKETS_SOCKET);
-    descriptor_unref(&s->base);
 }
 
 bool sockets_is_writable(struct guest_socket *s)
 {
     /* A fresh socket has room before the loop has had a turn to say so. */
     struct pollfd asked = {.fd = s->base.fd, .events = POLLOUT};
-    return (s->base.ready & LOOP_WRITE) != 0 || poll(&asked, 1, 0 /* timeout */) != 0;
+    if ((s->base.ready & LOOP_WRITE) == 0 && poll(&asked, 1, 0 /* timeout */) > 0) {
+        s->base.ready |= LOOP_WRITE;
+    }
+    return (s->base.ready & LOOP_WRITE) != 0;
 }
 
 /* -- instance-network ------------------------------------------------------------------------- */

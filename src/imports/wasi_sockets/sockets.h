@@ -41,30 +41,17 @@ enum sockets_error sockets_error_from(int error);
 /* Answer with 0 as ok and with a negative errno as its error. */
 int32_t sockets_answer(struct component_call *call, int result);
 
-/* -- limits ----------------------------------------------------------------------------------- */
+/* -- sockets ---------------------------------------------------------------------------------- */
 
-/* What a guest may have a limited number of at once. */
-enum sockets_limited {
-    SOCKETS_SOCKET, /* as many as it may have descriptors */
-    SOCKETS_LOOKUP,
-    SOCKETS_LIMITED_COUNT,
-};
-
-enum { SOCKETS_LOOKUPS_MAX = 128 };
-
-/* Count one more. 0, -EMFILE or -ENOMEM. */
-int sockets_count_up(struct guest *guest, enum sockets_limited what);
-void sockets_count_down(struct guest *guest, enum sockets_limited what);
-
-/* Has the guest's table room for so many resources more? */
-bool sockets_has_room(const struct guest *guest, uint32_t count);
+/* May the guest have one more socket, for which it gets so many resources? 0 or -EMFILE; then
+ * descriptor_count. */
+int sockets_may_open(const struct guest *guest, uint32_t resources);
 
 /* Open a socket of the family that argument 0 names (0: IPv4, 1: IPv6) and count it; IPv6 ones have
  * IPv6 peers only. 0 or a negative errno. */
 int sockets_open(struct component_call *call, int type, struct guest_socket **ret_socket);
 
-/* Let go of an open socket and count it down. */
-void sockets_close(struct guest_socket *s);
+enum { SOCKETS_LOOKUPS_MAX = 128 /* names that a guest looks up at once */ };
 
 /* Room to send, as far as the kernel says. */
 bool sockets_is_writable(struct guest_socket *s);

@@ -29,7 +29,7 @@ void tcp_release(struct tcp_socket *tcp)
 {
     tcp->users--;
     if (tcp->users == 0) {
-        sockets_close(tcp->s);
+        descriptor_unref(&tcp->s->base);
         tcp->s = NULL;
     }
 }
@@ -43,7 +43,7 @@ static void tcp_free(struct resource *resource)
 {
     struct tcp_socket *tcp = container_of(resource, struct tcp_socket, base);
     if (tcp->s != NULL) {
-        sockets_close(tcp->s); /* it never reached the guest */
+        descriptor_unref(&tcp->s->base); /* it never reached the guest */
     }
     free(tcp);
 }
@@ -55,7 +55,7 @@ static struct tcp_socket *tcp_new(struct guest *guest, struct guest_socket *s, e
 {
     struct tcp_socket *tcp = calloc(1, sizeof *tcp);
     if (tcp == NULL) {
-        sockets_close(s);
+        descriptor_unref(&s->base);
         return NULL;
     }
     resource_init(&tcp->base, guest, &tcp_socket_kind);
@@ -240,17 +240,12 @@ static int32_t finish_listen(struct component_call *call)
 static int accept_one(struct tcp_socket *listener, struct guest_socket **ret_socket)
 {
     enum { RESOURCES = 3 }; /* the socket and its streams */
-    struct guest *guest = listener->base.guest;
-    if (!sockets_has_room(guest, RESOURCES)) {
-        return -EMFILE;
+    int r = sockets_may_open(listener->base.guest, RESOURCES);
+    if (r == 0) {
+        r = guest_socket_accept(listener->s, ret_socket);
     }
-    int r = sockets_count_up(guest, SOCKETS_SOCKET);
-    if (r < 0) {
-        return r;
-    }
-    r = guest_socket_accept(listener->s, ret_socket);
-    if (r < 0) {
-        sockets_count_down(guest, SOCKETS_SOCKET);
+    if (r == 0) {
+        descriptor_count(&(*ret_socket)->base);
     }
     return r;
 }

@@ -107,7 +107,9 @@ static int output_flush(struct output_stream *stream)
 {
     struct tcp_socket *tcp = stream->source;
     struct guest_socket *s = tcp->s;
-    guest_socket_flush(s);
+    if (!s->is_draining) { /* what is goes on by its edge */
+        guest_socket_flush(s);
+    }
     tcp_note_error(tcp);
     if (tcp->write_error < 0) {
         return tcp->write_error;

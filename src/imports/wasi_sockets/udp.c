@@ -25,7 +25,7 @@ void udp_release(struct udp_socket *udp)
 {
     udp->users--;
     if (udp->users == 0) {
-        sockets_close(udp->s);
+        descriptor_unref(&udp->s->base);
         udp->s = NULL;
     }
 }
@@ -39,7 +39,7 @@ static void udp_free(struct resource *resource)
 {
     struct udp_socket *udp = container_of(resource, struct udp_socket, base);
     if (udp->s != NULL) {
-        sockets_close(udp->s); /* it never reached the guest */
+        descriptor_unref(&udp->s->base); /* it never reached the guest */
     }
     free(udp);
 }
@@ -53,7 +53,7 @@ static int32_t create_udp_socket(struct component_call *call)
     }
     struct udp_socket *udp = calloc(1, sizeof *udp);
     if (udp == NULL) {
-        sockets_close(s);
+        descriptor_unref(&s->base);
         return component_error(call, SOCKETS_OUT_OF_MEMORY);
     }
     resource_init(&udp->base, call->guest, &udp_socket_kind);

@@ -21,7 +21,7 @@ void udp_release(struct udp_socket *udp);
 /* Give a pair of datagram streams for the association that is, into results 1 and 2. */
 int32_t udp_give_streams(struct component_call *call, struct udp_socket *udp);
 
-/* Functions of the interface that stand in udp_stream.c, and the resources' drop. */
+/* Functions of the interface that stand in udp_stream.c. */
 component_fn udp_receive;
 component_fn udp_incoming_subscribe;
 component_fn udp_check_send;

@@ -1,12 +1,14 @@
-/* The few ways in which images' JSON is read and written. Strings are borrowed from the tree. */
-#ifndef HYTHE_OCI_JSON_H
-#define HYTHE_OCI_JSON_H
+/* The few ways in which JSON is read and written, by cJSON. Strings are borrowed from the tree. */
+#ifndef HYTHE_BASE_JSON_H
+#define HYTHE_BASE_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cjson/cJSON.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "base/strings.h"
@@ -29,7 +31,10 @@ struct json_writer {
     bool has_failed;
 };
 
-/* Add an item, which the object or array owns from here on; NULL is noted. */
+/* A new array of texts; NULL without memory. */
+cJSON *json_texts(struct json_writer *writer, const char *const *items, size_t count);
+
+/* Add an item, which the object or array owns from here on; NULL is noted, on either side. */
 void json_put(struct json_writer *writer, cJSON *object, const char *key, cJSON *item);
 void json_append(struct json_writer *writer, cJSON *array, cJSON *item);
 void json_put_text(struct json_writer *writer, cJSON *object, const char *key, const char *text);
@@ -39,5 +44,8 @@ void json_put_strings(struct json_writer *writer, cJSON *object, const char *key
 
 /* Write a tree without blanks and release it; free() releases the text. 0 or -ENOMEM. */
 int json_finish(struct json_writer *writer, cJSON *tree, char **ret_text);
+
+/* The same to the end of a buffer. 0, -ENOMEM or -EMSGSIZE. */
+int json_append_tree(struct json_writer *writer, cJSON *tree, struct buffer *out);
 
 #endif

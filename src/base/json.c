@@ -1,5 +1,5 @@
 /* JSON by cJSON. See json.h. */
-#include "oci/json.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -86,14 +86,20 @@ void json_put_u64(struct json_writer *writer, cJSON *object, const char *key, ui
     json_put(writer, object, key, cJSON_CreateRaw(digits));
 }
 
+cJSON *json_texts(struct json_writer *writer, const char *const *items, size_t count)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; i < count; i++) {
+        json_append(writer, array, cJSON_CreateString(items[i]));
+    }
+    return array;
+}
+
 void json_put_strings(struct json_writer *writer, cJSON *object, const char *key,
                       const struct strings *list)
 {
-    cJSON *array = cJSON_CreateArray();
-    for (size_t i = 0; array != NULL && i < list->count; i++) {
-        json_append(writer, array, cJSON_CreateString(list->items[i]));
-    }
-    json_put(writer, object, key, array);
+    const char *const *items = (const char *const *)list->items;
+    json_put(writer, object, key, json_texts(writer, items, list->count));
 }
 
 int json_finish(struct json_writer *writer, cJSON *tree, char **ret_text)
@@ -105,4 +111,15 @@ int json_finish(struct json_writer *writer, cJSON *tree, char **ret_text)
     }
     *ret_text = text;
     return 0;
+}
+
+int json_append_tree(struct json_writer *writer, cJSON *tree, struct buffer *out)
+{
+    char *text = NULL;
+    int r = json_finish(writer, tree, &text);
+    if (r == 0) {
+        r = buffer_append(out, span_of(text));
+        cJSON_free(text);
+    }
+    return r;
 }
