@@ -1,6 +1,6 @@
 /* config.json of containers: whatever it says, what comes out of a text that can be read is JSON
- * again, is the same but for the arguments, the mounts and what would force crun's own engine upon it,
- * and is understood as it was meant. */
+ * again, is the same but for the arguments, the mounts and what would force an engine of crun's upon
+ * it, and is understood as it was meant. */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>

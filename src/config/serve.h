@@ -106,9 +106,8 @@ struct serve_guest {
     struct strings hosts;      /* "NAME=ADDRESS" */
     uint32_t http_concurrency; /* responses the guest's HTTP client may hold; 0: the client's own */
     bool net;
-    uint64_t max_memory; /* bytes */
-    uint64_t cpu_ns;     /* of one request; 0: none */
-    uint64_t wall_ns;    /* of one request; 0: none */
+    uint64_t max_memory;      /* bytes */
+    uint64_t cpu_ns, wall_ns; /* of one request; 0: none */
     uint32_t max_fds;
     uint64_t output_max; /* bytes of stderr of one request that are logged */
 };
@@ -121,8 +120,7 @@ struct serve_route {
     struct serve_place place; /* of the route, for errors */
     char *name;               /* for logs and metrics: as written, host and path */
 
-    char *module; /* absolute or relative to where hythe runs: the file's folder has been put
-                      * before it */
+    char *module; /* absolute, or relative to where hythe runs and not to the file */
     char *entry;  /* NULL: _start */
     char *argv;   /* WAGI's template, NULL: "${SCRIPT_NAME} ${ARGS}" */
     struct strings args;

@@ -77,8 +77,9 @@ struct edit {
     enum edit_kind kind;
 };
 
-/* crun may have engines of its own, and these force one upon whatever the first argument is by now.
- * With "-smart" behind it, which is how the edit changes them, it looks first, and leaves ours alone. */
+/* crun may have engines of its own, and these force one upon whatever the first argument is by
+ * now. With "-smart" behind, which is how the edit changes them, it looks first and leaves ours
+ * alone. */
 static size_t find_forced(const struct spec *spec, struct edit *edits)
 {
     static const struct {

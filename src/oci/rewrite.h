@@ -9,9 +9,9 @@
 
 enum { REWRITE_MAX = 32 << 20 }; /* bytes of a config.json that is looked at */
 
-/* Append the text of `spec` to `out`, with the plan's arguments for its own, our mounts behind its own
- * (`host`, the host's folder, and certificates from it), and without what would force crun's engine upon
- * it. 0, -ENOMEM, -EMSGSIZE or -ENAMETOOLONG. */
+/* Append the text of `spec` to `out`, with the plan's arguments for its own, our mounts behind its
+ * own (`host`, the host's folder, and certificates from it), and without what would force an engine
+ * of crun's upon it. 0, -ENOMEM, -EMSGSIZE or -ENAMETOOLONG. */
 int rewrite_text(const struct spec *spec, const struct plan *plan, const char *host,
                  struct buffer *out);
 

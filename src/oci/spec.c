@@ -11,8 +11,8 @@
 #include "base/json.h"
 #include "oci/json_text.h"
 
-/* Parse the value of `key` in `object`, whose tree is `all`. False when it is there and cannot be used:
- * twice or under an escaped name, too, for readers differ on what such an object says. */
+/* Parse the value of `key` in `object`, whose tree is `all`. False when it is there and cannot be
+ * used: twice or under an escaped name, too, for readers differ on what such an object says. */
 static bool parse_optional(struct span object, const struct cJSON *all, const char *key,
                            struct cJSON **ret_tree)
 {

@@ -2,6 +2,7 @@
 program, HYTHE_RUNC the wrapper, HYTHE_GUESTS the built guests."""
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -11,13 +12,32 @@ import dockerd
 import engines
 import images
 import podmand
+import sandbox
 from engines import ROOT
 
 GUESTS = Path(os.environ.get("HYTHE_GUESTS", ROOT / "build" / "guests"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    def interrupt(number, frame):
+        raise KeyboardInterrupt  # so that fixtures are ended, as by Ctrl-C
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if config.option.basetemp is None:
+        # Other users than root go there, too. pytest's own place is closed to them again by any
+        # other pytest that is started.
+        config.option.basetemp = str(sandbox.PLACES.folder("ht-") / "pytest")
+    if os.geteuid() == 0:
+        sandbox.remove_old_cgroups()
+
+
+def pytest_unconfigure():
+    sandbox.PLACES.clear()
+
+
 def pytest_collection_modifyitems(items):
-    reason = engines.lacking()
+    reason = sandbox.lacking()
     if reason:
         for item in items:
             item.add_marker(pytest.mark.skip(reason=reason))
@@ -45,8 +65,9 @@ def portable(tmp_path_factory):
         place.chmod(0o755)
         place = place.parent
     made = folder / "hythe"
-    subprocess.run([ROOT / "scripts" / "portable", program, made], check=True,
-                   capture_output=True)
+    done = subprocess.run([ROOT / "scripts" / "portable", program, made], capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
     (folder / "runc.conf").write_text(
         f"# of the tests\nhost = {made}\ncache = {folder}/cache\n")
     return made
@@ -64,7 +85,7 @@ def environment(programs, portable):
 
 @pytest.fixture(scope="session")
 def namespace():
-    namespace = engines.Namespace()
+    namespace = sandbox.Sandbox()
     yield namespace
     namespace.close()
 
@@ -121,7 +142,7 @@ def docker(programs, portable, environment, tmp_path_factory):
     if reason:
         pytest.skip(reason)
     prefix = dockerd.prefix_of(tmp_path_factory.mktemp("prefix") / "hythe", programs, portable)
-    namespace = engines.Namespace()
+    namespace = sandbox.Sandbox()
     daemon = None
     try:
         daemon = dockerd.Docker(namespace, environment, prefix)
@@ -138,7 +159,7 @@ def podman(programs, portable, environment, tmp_path_factory):
         if shutil.which(tool, path=dockerd.PATH) is None:
             pytest.skip(f"needs {tool} (apt-get install {package})")
     prefix = dockerd.prefix_of(tmp_path_factory.mktemp("prefix") / "hythe", programs, portable)
-    namespace = engines.Namespace()
+    namespace = sandbox.Sandbox()
     podman = podmand.Podman(namespace, environment, prefix)
     yield podman
     podman.close()

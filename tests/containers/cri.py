@@ -5,13 +5,12 @@ import contextlib
 import os
 import platform
 import shutil
-import signal
 import subprocess
-import tempfile
 from pathlib import Path
 
 import images
-from engines import PLATFORM, WAIT, wait_for
+from engines import PLATFORM
+from sandbox import BRIDGE, PLACES, WAIT, refused, wait_for
 
 # Before grpc is loaded: we fork for nsenter, and nothing of grpc's is used in these children.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -69,7 +68,7 @@ def lacking():
     for tool, package in TOOLS.items():
         if shutil.which(tool) is None:
             return f"needs {tool} (apt-get install {package})"
-    return None
+    return refused(BRIDGE)
 
 
 def varint(number):
@@ -199,7 +198,8 @@ class Pod:
         self.logs.mkdir(parents=True)
         self.config = {1: {1: f"pod{number}", 2: f"uid{number}", 3: "default", 4: 0},
                        2: f"pod{number}" if network == POD else "", 3: str(self.logs),
-                       7: entries(self.annotations), 8: {2: {1: self.namespaces}}}
+                       7: entries(self.annotations),
+                       8: {1: f"/{cri.namespace.group}", 2: {1: self.namespaces}}}
         self.id = cri.text("RunPodSandbox", {1: self.config, 2: handler}, 1)
         cri.pods.add(self.id)
 
@@ -225,16 +225,12 @@ class Cri:
         self.loaded = {}
         self.pods = set()
         self.channel = self.daemon = None
-        # Sockets have short paths: not below pytest's folder.
-        self.folder = Path(tempfile.mkdtemp(prefix="hk-", dir="/tmp"))
+        self.folder = PLACES.folder("hk-")
         self.env = {**env, "PATH": f"{prefix}/bin:{env['PATH']}"}
         self.log = self.folder / "log"
         self.file = self.folder / "root" / "etc" / "containerd" / "config.toml"
         (self.folder / "net.d").mkdir()
         (self.folder / "net.d" / "10.conflist").write_text(NETWORK % (self.folder / "net"))
-        shim = prefix / "lib" / "hythe" / "shim"  # as `make install` does for the launcher
-        shim.mkdir()
-        (shim / "runc").symlink_to("../../../bin/hythe-runc")
         try:
             self.install()
             self.start()
@@ -258,12 +254,9 @@ class Cri:
             file.write(BY_NAME)
 
     def start(self):
-        with open(self.log, "ab") as log:
-            self.daemon = subprocess.Popen(
-                self.namespace.command("containerd", "-c", self.file, "--root",
-                                       self.folder / "data", "--state", self.folder / "state"),
-                env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
+        self.daemon = self.namespace.start(
+            ["containerd", "-c", self.file, "--root", self.folder / "data", "--state",
+             self.folder / "state"], self.env, self.log)
         # Many tries: the socket comes after a while.
         self.channel = grpc.insecure_channel(f"unix://{self.folder}/c", options=[
             ("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", 100)])
@@ -286,12 +279,7 @@ class Cri:
         if self.channel is not None:
             self.channel.close()
         if self.daemon is not None:
-            os.killpg(self.daemon.pid, signal.SIGTERM)
-            try:
-                self.daemon.wait(timeout=WAIT)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.daemon.pid, signal.SIGKILL)
-                self.daemon.wait()
+            self.daemon.stop()
         self.channel = self.daemon = None
 
     def tail(self):
@@ -357,23 +345,10 @@ class Cri:
         self.call("RemovePodSandbox", {1: pod})
         self.pods.discard(pod)
 
-    def kill_what_is_left(self):
-        """Of pods that could not be removed: their programs, and the shims by our folder's name."""
-        for file in self.bundle("").glob("*/init.pid"):
-            with contextlib.suppress(OSError, ValueError):
-                process = int(file.read_text())
-                if file.parent.name in Path(f"/proc/{process}/cgroup").read_text():
-                    os.kill(process, signal.SIGKILL)
-        for about in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                if f"\0-address\0{self.folder}/c\0" in about.read_text():
-                    os.kill(int(about.parent.name), signal.SIGKILL)
-
     def close(self):
         if self.daemon is not None:
             with contextlib.suppress(grpc.RpcError):
                 for pod in list(self.pods):
                     self.remove(pod)
         self.stop()
-        self.kill_what_is_left()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -6,10 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
-from pathlib import Path
 
-from engines import WAIT, wait_for
+from sandbox import BRIDGE, FIREWALL, PLACES, WAIT, refused, wait_for
 
 TOOLS = {"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc",
          "iptables": "iptables"}
@@ -21,6 +19,15 @@ def lacking():
     for tool, package in TOOLS.items():
         if shutil.which(tool, path=PATH) is None:
             return f"needs {tool} (apt-get install {package})"
+    return refused(BRIDGE, FIREWALL)
+
+
+def lacks_shims():
+    """Why this Docker takes no runtime by its shim's name, or None."""
+    version = subprocess.run(["docker", "--version"], env={"PATH": PATH}, capture_output=True,
+                             text=True, check=True).stdout.split()[2].rstrip(",")
+    if int(version.split(".")[0]) < 24:
+        return f"Docker {version} has no containerd image store (scripts/containers-newer)"
     return None
 
 
@@ -28,20 +35,20 @@ def prefix_of(folder, programs, portable):
     """A tree as `make install` makes it: podman hands no environment on to its runtimes, which then
     find what they need beside themselves."""
     (folder / "bin").mkdir(parents=True)
-    (folder / "lib" / "hythe").mkdir(parents=True)
+    (folder / "lib" / "hythe" / "shim").mkdir(parents=True)
     for name in ("hythe", "hythe-runc", "containerd-shim-hythe-v1"):
         shutil.copy(programs / name, folder / "bin" / name)
     (folder / "lib" / "hythe" / "portable").symlink_to(portable)
+    (folder / "lib" / "hythe" / "shim" / "runc").symlink_to("../../../bin/hythe-runc")
     return folder
 
 
 class Docker:
-    """A daemon, and its client."""
+    """A daemon, and its client. With `features`, nothing is installed for it."""
 
-    def __init__(self, namespace, env, prefix):
+    def __init__(self, namespace, env, prefix, features=None):
         self.namespace = namespace
-        # Sockets have short paths: not below pytest's folder.
-        self.folder = Path(tempfile.mkdtemp(prefix="hd-", dir="/tmp"))
+        self.folder = PLACES.folder("hd-")
         self.env = {**env, "DOCKER_HOST": f"unix://{self.folder}/d.sock", "DOCKER_BUILDKIT": "0",
                     "DOCKER_CONFIG": str(self.folder / "client")}
         self.log = self.folder / "log"
@@ -54,15 +61,14 @@ class Docker:
         self.file.write_text(json.dumps({
             "data-root": f"{self.folder}/data", "exec-root": f"{self.folder}/exec",
             "pidfile": f"{self.folder}/pid", "hosts": [self.env["DOCKER_HOST"]],
-            "storage-driver": "overlay2"}, indent=4) + "\n")
-        with open(self.log, "wb") as log:
-            self.daemon = subprocess.Popen(
-                namespace.command("dockerd", "--config-file", self.file), env=self.env,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            **({"features": features} if features else {"storage-driver": "overlay2"}),
+            "cgroup-parent": f"/{namespace.group}"}, indent=4) + "\n")
+        self.daemon = namespace.start(["dockerd", "--config-file", self.file], self.env, self.log)
         self.images = {}
         try:
-            wait_for("dockerd", lambda: self.is_up())
-            self.install()
+            wait_for("dockerd", self.is_up)
+            if not features:
+                self.install()
         except BaseException:
             print(self.log.read_text(errors="replace")[-3000:])
             self.close()
@@ -79,7 +85,7 @@ class Docker:
              self.folder / "root", "--prefix", self.prefix], capture_output=True)
         assert result.returncode == 0, result
         assert "systemctl reload docker" in result.stdout.decode()
-        os.kill(int((self.folder / "pid").read_text()), signal.SIGHUP)
+        os.kill(self.daemon.pid, signal.SIGHUP)
         wait_for("the runtime", lambda: "hythe" in self("info", "-f", "{{json .Runtimes}}")[1])
 
     def __call__(self, *words, timeout=WAIT):
@@ -126,14 +132,15 @@ class Docker:
     def inspect(self, name, what):
         return json.loads(self.ok("inspect", "-f", "{{json %s}}" % what, name))
 
+    def published(self, name, port=8080):
+        """Where a container's port is to be reached: an address that Docker has chosen."""
+        return "http://" + self.ok("port", name, str(port)).splitlines()[0]
+
     def stop(self, name):
         """`docker stop`; the exit code, which is 137 when the time of grace was not enough."""
         self.ok("stop", "-t", "20", name)
         return self.inspect(name, ".State.ExitCode")
 
     def close(self):
-        self.daemon.terminate()
-        try:
-            self.daemon.wait(timeout=WAIT)
-        finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self.daemon.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)

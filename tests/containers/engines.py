@@ -1,75 +1,16 @@
-"""Container engines of the tests' own: private daemons in a network and a mount namespace of
-their own, in which nothing can leave the machine, and which end with the test."""
+"""containerd and bundles of the tests' own."""
 import contextlib
 import json
-import os
 import shutil
-import signal
 import subprocess
-import tempfile
-import time
 from pathlib import Path
 
+from sandbox import PLACES, WAIT, GROUP, Namespace, lacking, result_of, wait_for
+
+__all__ = ["GROUP", "PLATFORM", "ROOT", "WAIT", "Container", "Containerd", "Namespace", "bundle",
+           "lacking", "result_of", "wait_for"]
 ROOT = Path(__file__).resolve().parents[2]
-WAIT = 30.0  # seconds; for what takes a tenth of one
 PLATFORM = "wasi/wasm"
-
-
-def lacking():
-    """Why these tests cannot run here, or None."""
-    if os.geteuid() != 0:
-        return "needs root"
-    for tool in ("unshare", "nsenter", "ip"):
-        if shutil.which(tool) is None:
-            return f"needs {tool} (apt-get install util-linux iproute2)"
-    if subprocess.run(["unshare", "-n", "-m", "true"], capture_output=True).returncode != 0:
-        return "the kernel refuses namespaces (unshare -n -m)"
-    return None
-
-
-def wait_for(what, check):
-    """Give what `check` returns as soon as that is true."""
-    end = time.monotonic() + WAIT
-    while time.monotonic() < end:
-        result = check()
-        if result:
-            return result
-        time.sleep(0.02)
-    raise AssertionError(f"{what}: not within {WAIT:.0f} s")
-
-
-def result_of(process):
-    """(exit code, stdout, stderr) of a finished subprocess."""
-    return process.returncode, process.stdout.decode(), process.stderr.decode()
-
-
-class Namespace:
-    """A process that holds a network namespace with a loopback, and a mount namespace."""
-
-    def __init__(self):
-        self.holder = subprocess.Popen(
-            ["unshare", "-n", "-m", "sh", "-c", "ip link set lo up && echo up && exec sleep 3600"],
-            stdout=subprocess.PIPE)
-        assert self.holder.stdout.readline() == b"up\n"
-
-    def command(self, *words):
-        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "--", *map(str, words)]
-
-    def run(self, *words, env=None, timeout=WAIT, stdin=None):
-        return result_of(subprocess.run(self.command(*words), capture_output=True, env=env,
-                                        timeout=timeout, input=stdin))
-
-    def curl(self, url, *options):
-        return self.run("curl", "-s", "-m", "10", *options, url)
-
-    def wait_for_http(self, url):
-        """The body of the first answer."""
-        return wait_for(url, lambda: self.curl(url, "-f")[1])
-
-    def close(self):
-        self.holder.kill()
-        self.holder.wait()
-        self.holder.stdout.close()
 
 
 class Container:
@@ -81,8 +22,8 @@ class Container:
         self.output = daemon.folder / f"{name}.out"
         with open(self.output, "wb") as out:
             self.process = subprocess.Popen(
-                daemon.namespace.command("ctr", "-a", daemon.socket, "run", "--rm", "--net-host",
-                                         "--platform", PLATFORM, *words),
+                daemon.namespace.command(*daemon.client, "run", "--rm", "--net-host", "--platform",
+                                         PLATFORM, *words),
                 env=daemon.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     def __enter__(self):
@@ -113,10 +54,14 @@ class Containerd:
 
     def __init__(self, namespace, env):
         self.namespace = namespace
-        # Sockets have short paths: not below pytest's folder.
-        self.folder = Path(tempfile.mkdtemp(prefix="hc-", dir="/tmp"))
+        self.folder = PLACES.folder("hc-")
         self.socket = self.folder / "c.sock"
         self.log = self.folder / "log"
+        self.env = env
+        self.names = 0
+        self.client = ["ctr", "-a", self.socket]
+        if namespace.group is not None:
+            self.client += ["-n", namespace.group]  # cgroups are called after it
         config = self.folder / "config.toml"
         config.write_text(f'''version = 2
 disabled_plugins = ["io.containerd.grpc.v1.cri"]
@@ -125,19 +70,13 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [ttrpc]
   address = "{self.socket}.ttrpc"
 ''')
-        self.env = env
-        with open(self.log, "wb") as log:
-            self.daemon = subprocess.Popen(
-                namespace.command("containerd", "-c", config, "--root", self.folder / "root",
-                                  "--state", self.folder / "state", "--address", self.socket),
-                env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
-        self.names = 0
+        self.daemon = namespace.start(
+            ["containerd", "-c", config, "--root", self.folder / "root", "--state",
+             self.folder / "state", "--address", self.socket], env, self.log)
         wait_for("containerd", lambda: self.ctr("version")[0] == 0)
 
     def ctr(self, *words, timeout=WAIT):
-        return self.namespace.run("ctr", "-a", self.socket, *words, env=self.env,
-                                  timeout=timeout)
+        return self.namespace.run(*self.client, *words, env=self.env, timeout=timeout)
 
     def load(self, path, platform=PLATFORM):
         result = self.ctr("images", "import", "--platform", platform, path)
@@ -167,8 +106,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
         return None
 
     def close(self):
-        os.killpg(self.daemon.pid, signal.SIGTERM)
-        self.daemon.wait(timeout=WAIT)
+        self.daemon.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -184,7 +122,8 @@ def bundle(folder, args, **changes):
             {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
              "options": ["nosuid", "mode=755", "size=65536k"]},
         ],
-        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")]},
+        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")],
+                  "cgroupsPath": f"/{GROUP}/bundle"},
     }
     for key, value in changes.items():
         if isinstance(value, dict):

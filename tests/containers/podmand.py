@@ -4,11 +4,9 @@ import contextlib
 import json
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
 import images
-from engines import WAIT
+from sandbox import PLACES, WAIT
 
 
 class Podman:
@@ -16,7 +14,7 @@ class Podman:
 
     def __init__(self, namespace, env, prefix):
         self.namespace = namespace
-        self.folder = Path(tempfile.mkdtemp(prefix="hp-", dir="/tmp"))
+        self.folder = PLACES.folder("hp-")
         root = self.folder / "root"
         shown = root / prefix.relative_to("/")  # as in a package
         shown.parent.mkdir(parents=True)
@@ -25,12 +23,16 @@ class Podman:
                                  root, "--prefix", prefix], capture_output=True)
         assert result.returncode == 0, result
         self.env = {**env, "CONTAINERS_CONF":
-                    str(root / "etc" / "containers" / "containers.conf.d" / "50-hythe.conf")}
+                    str(root / "etc" / "containers" / "containers.conf.d" / "50-hythe.conf"),
+                    "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}  # podman 5 has one for each command
         policy = self.folder / "policy.json"
         policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
         self.base = ["podman", "--root", self.folder / "data", "--runroot", self.folder / "run",
                      "--tmpdir", self.folder / "tmp", "--cgroup-manager", "cgroupfs",
                      "--events-backend", "file"]
+        # Where CAP_SYS_RESOURCE lacks, podman cannot raise these limits as it wants to.
+        self.settings = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096",
+                         "--cgroup-parent", f"/{namespace.group}"]
         self.images = {}
 
     def __call__(self, *words, timeout=WAIT):
@@ -52,10 +54,8 @@ class Podman:
             self.images[key] = full
         return self.images[key]
 
-    # Where CAP_SYS_RESOURCE lacks, podman cannot raise these limits as it wants to.
     def words(self, image, *words, options=()):
-        return ["--runtime", "hythe", "run", "--ulimit", "nofile=1024:1024", "--ulimit",
-                "nproc=4096:4096", *options, image, *words]
+        return ["--runtime", "hythe", "run", *self.settings, *options, image, *words]
 
     def run(self, image, *words, options=()):
         return self(*self.words(image, *words, options=("--rm", *options)))

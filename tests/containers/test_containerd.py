@@ -1,18 +1,10 @@
 """ctr, with hythe-runc as its runtime and with the launcher by name."""
 import pytest
 
-from engines import WAIT
-
-# Takes a page of memory after the other, and writes to it.
-SPENDER = b"""(module (memory (export "memory") 1) (func (export "_start") (local i32 i32)
-  (loop $next
-    (drop (memory.grow (i32.const 1)))
-    (i32.store8 (local.get 0) (i32.const 1))
-    (local.set 0 (i32.add (local.get 0) (i32.const 4096)))
-    (local.set 1 (i32.mul (memory.size) (i32.const 65536)))
-    (if (i32.ge_u (local.get 0) (local.get 1)) (then unreachable))
-    (br $next))))
-"""
+import images
+from engines import PLATFORM
+from sandbox import WAIT, wait_for
+from spender import SPENDER
 
 
 @pytest.fixture(params=["runc-binary", "shim"])
@@ -113,8 +105,8 @@ def test_sigkill_is_137(containerd, image, runtime, namespace):
 
 def test_the_containers_memory_limit_holds(containerd, image, runtime):
     """The guest takes memory until it gets no more: the container ends, nobody else."""
-    code, _, _ = containerd.run(runtime, image("spender", files={"app.wat": SPENDER}, entrypoint=["app.wat"]),
-                                options=("--memory-limit", str(64 << 20)))
+    spender = image("spender", files={"app.wat": SPENDER}, entrypoint=["app.wat"])
+    code, _, _ = containerd.run(runtime, spender, options=("--memory-limit", str(64 << 20)))
     assert code == 137
 
 
@@ -139,3 +131,52 @@ def test_a_read_only_container_of_a_user_without_rights(containerd, image, runti
     name = image("hello", user="1000:1000")
     code, out, _ = containerd.run(runtime, name, options=("--read-only",))
     assert (code, out.splitlines()[0]) == (0, "hello")
+
+
+def test_without_its_output(containerd, image, runtime, namespace):
+    with containerd.start(runtime, image("poll_hello"), options=("--null-io",)) as container:
+        assert namespace.wait_for_http("http://127.0.0.1:8080/")
+        assert container.stop() == 143
+
+
+def test_a_module_gets_its_files_and_no_other_descriptor(containerd, image, runtime):
+    assert containerd.run(runtime, image("prestat_scan"))[0] == 16
+
+
+def test_a_second_kill_is_told_that_it_is_late(containerd, image, runtime, namespace):
+    name = containerd.name()
+    code, _, err = containerd.ctr("run", "-d", "--null-io", "--net-host", "--platform", PLATFORM,
+                                  *runtime, image("poll_hello"), name)
+    assert code == 0, err
+    assert namespace.wait_for_http("http://127.0.0.1:8080/")
+    assert containerd.ctr("task", "kill", name)[0] == 0
+    wait_for("its end", lambda: containerd.state(name) == "STOPPED")
+    code, _, err = containerd.ctr("task", "kill", name)
+    assert code != 0 and "not found" in err
+    assert containerd.ctr("task", "rm", name)[0] == 0
+    assert containerd.ctr("container", "rm", name)[0] == 0
+
+
+def test_the_containers_end_when_its_shim_is_killed(containerd, image, runtime, namespace):
+    """containerd calls the shim's `delete`, which is the launcher again."""
+    with containerd.start(runtime, image("poll_hello")) as container:
+        assert namespace.wait_for_http("http://127.0.0.1:8080/")
+        (shim,) = namespace.ok("pgrep", "-f", f"^[^ ]*containerd-shim.* -id {container.name} "
+                               ).split()
+        namespace.ok("kill", "-KILL", shim)
+        wait_for("the end of its server",
+                 lambda: namespace.curl("http://127.0.0.1:8080/")[0] == 7)
+        wait_for("the end of its task", lambda: containerd.state(container.name) is None)
+        wait_for("the end of its mount", lambda:
+                 f"/{container.name}/rootfs" not in namespace.ok("cat", "/proc/mounts"))
+
+
+def test_an_image_that_was_imported_for_this_platform_only(containerd, guest, tmp_path):
+    """The guide's "image might be filtered out"."""
+    name = "docker.io/test/filtered:1"
+    archive = images.archive(tmp_path / "image.tar", name, {"app.wasm": guest("hello")},
+                             ["app.wasm"])
+    assert "might be filtered out" in "".join(containerd.ctr("images", "import", archive)[1:])
+    assert name not in containerd.ctr("images", "ls", "-q")[1]
+    containerd.load(archive)
+    assert name in containerd.ctr("images", "ls", "-q")[1]

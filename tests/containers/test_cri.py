@@ -3,12 +3,12 @@ the launcher by name."""
 import json
 
 import pytest
-import yaml
 
 import cri as kubernetes
 import dockerd
 import images
-from engines import ROOT, Namespace, wait_for
+from engines import ROOT
+from sandbox import Sandbox, wait_for
 from spender import SPENDER
 
 LISTEN = "io.hythe.listen"
@@ -20,7 +20,7 @@ def cri(programs, portable, environment, tmp_path_factory):
     if reason:
         pytest.skip(reason)
     prefix = dockerd.prefix_of(tmp_path_factory.mktemp("prefix") / "hythe", programs, portable)
-    namespace = Namespace()
+    namespace = Sandbox()
     daemon = None
     try:
         daemon = kubernetes.Cri(namespace, environment, prefix)
@@ -155,6 +155,9 @@ def test_a_sidecar_is_a_linux_container(cri, guest, busybox, handler, bridge, pr
                                  "/busybox nc -w 10 127.0.0.1 8080")
         assert (code, out.splitlines()[-1]) == (0, "hello")
         assert_untouched(sidecar.bundle(), ["/busybox", "sleep", "3600"])
+        # One shim is the whole pod's.
+        shims = cri.namespace.ok("pgrep", "-a", "-f", "^[^ ]*containerd-shim")
+        assert f"-id {pod.id}" in shims and f"-id {app.id}" not in shims
         assert app.stop() == 0
         assert sidecar.state() == kubernetes.RUNNING
 
@@ -205,6 +208,7 @@ def security_of(pod, container):
 
 def test_the_deployment_that_we_ship(cri, guest, handler, bridge):
     """Its annotations, limits and rights, and the probes where it has them."""
+    yaml = pytest.importorskip("yaml", reason="needs python3-yaml (apt-get install python3-yaml)")
     with open(ROOT / "deploy" / "kubernetes" / "app.yaml", encoding="utf-8") as file:
         template = next(yaml.safe_load_all(file))["spec"]["template"]
     spec = template["spec"]

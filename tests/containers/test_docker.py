@@ -2,11 +2,11 @@
 `docker build` makes, ports that are published through the bridge, and a container's whole life."""
 import json
 import re
+import subprocess
 
 import pytest
 
-import engines
-from engines import wait_for
+from sandbox import wait_for
 from spender import SPENDER
 
 DOCKERFILE = "FROM scratch\nCOPY app.wasm /app.wasm\nENTRYPOINT [\"/app.wasm\"]\n"
@@ -19,11 +19,6 @@ def image(docker, guest):
         return docker.build(name, {"app.wasm": guest(name)}, dockerfile)
 
     return build
-
-
-def published(docker, name, port=8080):
-    """Where a container's port is to be reached: an address that Docker has chosen."""
-    return "http://" + docker.ok("port", name, str(port)).splitlines()[0]
 
 
 def test_hello(docker, image):
@@ -61,38 +56,8 @@ def test_a_trap_is_134(docker, image):
 
 def test_a_component_answers_on_a_published_port(docker, image):
     with docker.start(image("wasi_hello"), options=("-p", "127.0.0.1::8080")) as name:
-        assert docker.namespace.wait_for_http(published(docker, name)) == "hello"
+        assert docker.namespace.wait_for_http(docker.published(name)) == "hello"
         assert docker.stop(name) == 0
-
-
-def test_a_cgi_module_answers_on_a_published_port(docker, image):
-    options = ("-p", "127.0.0.1::8080", "-e", "HYTHE_LISTEN=0.0.0.0:8080")
-    with docker.start(image("cgi_hello"), options=options) as name:
-        assert docker.namespace.wait_for_http(published(docker, name))
-        assert docker.stop(name) == 0
-
-
-@pytest.mark.parametrize("server", ["poll_hello", "hyper_server", "mio_echo"])
-def test_a_server_with_sockets_of_its_own(docker, image, server):
-    port = {"hyper_server": 8080, "poll_hello": 8080, "mio_echo": 8080}[server]
-    options = ("-p", f"127.0.0.1::{port}", "-e", f"PORT={port}")
-    with docker.start(image(server), options=options) as name:
-        url = published(docker, name, port)
-        if server == "mio_echo":
-            where = url.removeprefix("http://").replace(":", "/")
-            wait_for(server, lambda: docker.namespace.run(
-                "bash", "-c", f"exec 3<>/dev/tcp/{where} && echo ping >&3 && timeout 2 head -n1 <&3"
-            )[1])
-        else:
-            assert docker.namespace.wait_for_http(url)
-        assert docker.stop(name) == 143
-
-
-def test_a_preopened_listener(docker, image):
-    options = ("-p", "127.0.0.1::8181", "-e", "HYTHE_LISTEN=0.0.0.0:8181")
-    with docker.start(image("listener_loop"), options=options) as name:
-        assert docker.namespace.wait_for_http(published(docker, name, 8181))
-        assert docker.stop(name) == 143
 
 
 def test_its_address_on_the_bridge(docker, image):
@@ -114,7 +79,7 @@ def test_the_memory_limit(docker):
 def test_a_server_has_room_in_64_mebibytes(docker, image):
     options = ("-p", "127.0.0.1::8080", "-m", "64m")
     with docker.start(image("wasi_hello"), options=options) as name:
-        assert docker.namespace.wait_for_http(published(docker, name)) == "hello"
+        assert docker.namespace.wait_for_http(docker.published(name)) == "hello"
         usage = json.loads(docker.ok("stats", "--no-stream", "--format", "{{json .}}", name))
         assert usage["MemUsage"].endswith("/ 64MiB")
         assert docker.stop(name) == 0
@@ -124,7 +89,7 @@ def test_a_read_only_container_of_a_user_without_rights(docker, image):
     options = ("--read-only", "--user", "1000:1000", "--cap-drop", "ALL",
                "--security-opt", "no-new-privileges", "-p", "127.0.0.1::8080")
     with docker.start(image("wasi_hello"), options=options) as name:
-        assert docker.namespace.wait_for_http(published(docker, name)) == "hello"
+        assert docker.namespace.wait_for_http(docker.published(name)) == "hello"
         assert docker.stop(name) == 0
 
 
@@ -138,9 +103,8 @@ def test_no_network(docker, image):
     assert docker.run(image("hello"), options=("--network", "none"))[0] == 0
     with docker.start(image("wasi_hello"), options=("--network", "none")) as name:
         pid = docker.inspect(name, ".State.Pid")
-        assert wait_for("its own loopback", lambda: engines.result_of(engines.subprocess.run(
-            ["nsenter", "-t", str(pid), "-n", "curl", "-s", "http://127.0.0.1:8080/"],
-            capture_output=True))[1]) == "hello"
+        assert wait_for("its own loopback", lambda: docker.namespace.run(
+            "nsenter", "-t", pid, "-n", "curl", "-s", "http://127.0.0.1:8080/")[1]) == "hello"
         assert docker.stop(name) == 0
 
 
@@ -186,13 +150,13 @@ def test_a_folder_with_a_hythe_toml(docker):
         "site/www/index.html": b"from a file\n",
     }, "FROM scratch\nCOPY site /site\nENTRYPOINT [\"/site\"]\n")
     with docker.start(image, options=("-p", "127.0.0.1::8080")) as name:
-        assert docker.namespace.wait_for_http(published(docker, name)) == "from a file\n"
+        assert docker.namespace.wait_for_http(docker.published(name)) == "from a file\n"
         assert docker.stop(name) == 0
 
 
 def test_kill_and_pause(docker, image):
     with docker.start(image("wasi_hello"), options=("-p", "127.0.0.1::8080")) as name:
-        url = published(docker, name)
+        url = docker.published(name)
         assert docker.namespace.wait_for_http(url) == "hello"
         docker.ok("pause", name)
         assert docker.inspect(name, ".State.Status") == "paused"
@@ -213,3 +177,36 @@ def test_a_native_image_through_the_same_runtime(docker):
                          "ENTRYPOINT [\"/busybox\", \"echo\", \"native\"]\n")
     code, out, err = docker.run(image)
     assert (code, out) == (0, "native\n"), err
+
+
+def test_a_name_server_that_does_not_answer(docker, image):
+    """While the module waits for it, the container hears signals all the same."""
+    docker.namespace.run("ip", "route", "add", "blackhole", "10.9.9.9/32")
+    with docker.start(image("http_get"), "GET", "http://name.example/",
+                      options=("--dns", "10.9.9.9")) as name:
+        pid = docker.inspect(name, ".State.Pid")
+        wait_for("its question", lambda: re.search(
+            r"^\s*\d+: \w+:\w+ 0909090A:0035", docker.namespace.ok("cat", f"/proc/{pid}/net/udp"),
+            re.MULTILINE))
+        assert docker.stop(name) == 143
+
+
+def test_stop_answers_what_is_under_way(docker, image):
+    """In the time of grace, and ends with 0."""
+    with docker.start(image("wasi_ways"), options=("-p", "127.0.0.1::8080")) as name:
+        url = docker.published(name)
+        docker.namespace.wait_for_http(f"{url}/hello")
+        with subprocess.Popen(docker.namespace.command("curl", "-sN", f"{url}/slow/20/100"),
+                              stdout=subprocess.PIPE) as asked:
+            first = asked.stdout.readline()
+            assert docker.stop(name) == 0
+            rest = asked.stdout.read().splitlines()
+        assert (asked.returncode, len(rest)) == (0, 19), (first, rest)
+
+
+def test_a_restart_gives_the_same_container_a_new_life(docker, image):
+    with docker.start(image("wasi_hello"), options=("-p", "127.0.0.1::8080")) as name:
+        docker.namespace.wait_for_http(docker.published(name))
+        docker.ok("restart", "-t", "20", name)
+        assert docker.namespace.wait_for_http(docker.published(name)) == "hello"
+        assert docker.stop(name) == 0

@@ -2,13 +2,11 @@
 import re
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
 
 import dockerd
-from engines import Namespace, wait_for
+from sandbox import PLACES, Sandbox, wait_for
 
 # As Debian's package has it, in short.
 DEBIAN = '''version = 2
@@ -80,30 +78,24 @@ def test_containerds_cri_plugin_starts_with_it(root):
     """Without a runtime for runc beside ours, it would not."""
     file = root / "etc" / "containerd" / "config.toml"
     install(root, "containerd", "--write")
-    namespace = Namespace()
-    folder = Path(tempfile.mkdtemp(prefix="hi-", dir="/tmp"))
-    try:
-        # What no machine of ours lets it do, and where its sockets are to be.
-        text = file.read_text().replace("version = 2\n", f'''version = 2
+    folder = PLACES.folder("hi-")
+    # What no machine of ours lets it do, and where its sockets are to be.
+    file.write_text(file.read_text().replace("version = 2\n", f'''version = 2
 [grpc]
   address = "{folder}/c"
 [plugins."io.containerd.grpc.v1.cri"]
   restrict_oom_score_adj = true
-''')
-        file.write_text(text)
-        with open(folder / "log", "wb") as log:
-            daemon = subprocess.Popen(
-                namespace.command("containerd", "-c", file, "--root", folder / "root", "--state",
-                                  folder / "state", "--address", folder / "c"),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        try:
-            lines = wait_for("containerd", lambda: namespace.run(
-                "ctr", "-a", folder / "c", "plugins", "ls")[1]).splitlines()
-            cri = [line.split() for line in lines if line.split()[1:2] == ["cri"]]
-            assert cri and cri[0][-1] == "ok", (cri, (folder / "log").read_text()[-2000:])
-        finally:
-            daemon.terminate()
-            daemon.wait(timeout=30)
+'''))
+    namespace = Sandbox()
+    try:
+        daemon = namespace.start(
+            ["containerd", "-c", file, "--root", folder / "root", "--state", folder / "state",
+             "--address", folder / "c"], None, folder / "log")
+        lines = wait_for("containerd", lambda: namespace.run(
+            "ctr", "-a", folder / "c", "plugins", "ls")[1]).splitlines()
+        cri = [line.split() for line in lines if line.split()[1:2] == ["cri"]]
+        assert cri and cri[0][-1] == "ok", (cri, (folder / "log").read_text()[-2000:])
+        daemon.stop()
     finally:
         namespace.close()
         shutil.rmtree(folder, ignore_errors=True)

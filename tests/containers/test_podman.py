@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import wait_for
+from sandbox import wait_for
 from spender import SPENDER
 
 
@@ -47,6 +47,15 @@ def test_hello(podman, image):
 def test_a_linux_platform_says_nothing_on_stderr(podman, image):
     code, _, err = podman.run(image("hello", platform=("linux", "amd64")))
     assert (code, err) == (0, "")
+
+
+def test_wasi_images_choose_the_runtime_by_themselves(podman, image):
+    version = podman.ok("version", "-f", "{{.Client.Version}}")
+    if tuple(int(part) for part in version.split(".")[:2]) < (4, 4):
+        pytest.skip(f"podman {version} does not choose by platform (scripts/containers-newer)")
+    code, out, err = podman("run", "--rm", *podman.settings, "--platform", "wasi/wasm",
+                            image("hello"))
+    assert (code, out.splitlines()[:1]) == (0, ["hello"]), err
 
 
 def test_a_trap_is_134(podman, image):

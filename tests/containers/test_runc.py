@@ -1,6 +1,7 @@
 """hythe-runc in front of Debian's runc and crun, on bundles made by hand."""
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -8,6 +9,7 @@ import pytest
 
 import engines
 from engines import bundle
+from sandbox import wait_for
 
 WAIT = engines.WAIT
 
@@ -50,6 +52,7 @@ def container(tmp_path, guest):
         (made / "rootfs" / "app.wasm").write_bytes(guest(name))
         return made
 
+    make.folder = tmp_path
     return make
 
 
@@ -176,6 +179,101 @@ def test_sigterm_ends_a_server_as_pid_1(runtime, container):
         assert runtime.call("kill", "t", "TERM")[0] == 0
         assert process.wait(timeout=WAIT) == 143
     runtime.call("delete", "--force", "t")
+
+
+@pytest.fixture
+def created(runtime, container):
+    """The id and process of a container that waits for its start, as engines make them."""
+    made = container("poll_hello", process={"env": ["PORT=0"]},
+                     linux={"namespaces": [{"type": kind} for kind in
+                                           ("pid", "mount", "ipc", "uts", "network")]})
+    with open(made / "out", "wb") as out:
+        done = subprocess.run(
+            runtime.words("create", "--bundle", made, "--pid-file", made / "pid", "t"),
+            env=runtime.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    assert done.returncode == 0, (made / "out").read_text()
+    yield "t", int((made / "pid").read_text())
+    runtime.call("delete", "--force", "t")
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(") ")[2][0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def test_namespaces_are_there_before_the_start(runtime, created):
+    """Docker of today sets up the network between the two, by the process that `state` names."""
+    name, pid = created
+    state = json.loads(runtime.call("state", name)[1])
+    assert (state["status"], state["pid"]) == ("created", pid)
+    assert os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
+    assert runtime.call("start", name)[0] == 0
+    assert json.loads(runtime.call("state", name)[1])["status"] == "running"
+
+
+def test_killed_twice_and_deleted_twice(runtime, created):
+    """The words that tell an engine that there is nothing left to kill are the real runtime's."""
+    name, pid = created
+    assert runtime.call("start", name)[0] == 0
+    assert runtime.call("kill", name, "KILL")[0] == 0
+    wait_for("its end", lambda: not is_running(pid))
+    code, _, err = runtime.call("kill", name, "TERM")
+    assert code != 0
+    words = "container not running|no such process|already finished"
+    assert re.search(words, err, re.IGNORECASE), err
+    assert runtime.call("kill", "--all", name, "KILL")[0] == 0
+    assert runtime.call("delete", name)[0] == 0
+    assert runtime.call("delete", "--force", name)[0] == 0
+    code, _, err = runtime.call("kill", name, "KILL")
+    assert code != 0 and re.search("does not exist|no such file", err, re.IGNORECASE), err
+
+
+def test_a_root_with_an_absolute_path(runtime, container):
+    """As dockerd names the one that it has mounted itself."""
+    made = container("hello", root={"path": str(container.folder / "bundle" / "rootfs")})
+    assert runtime.call("run", "-b", made, "t")[0] == 0
+
+
+def test_a_module_gets_no_descriptor_that_an_engine_forgot(runtime, container):
+    """One directory, and nothing behind it; though the caller leaves two pipes open."""
+    made = container("prestat_scan")
+    mine, theirs = os.pipe()
+    try:
+        done = subprocess.run(["bash", "-c", 'exec "$@" 3<&"$0" 4>&"$0"', str(theirs),
+                               *runtime.words("run", "-b", made, "t")], env=runtime.env,
+                              stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[theirs])
+    finally:
+        os.close(mine)
+        os.close(theirs)
+    assert done.returncode == 16, done
+
+
+def test_stdout_that_cannot_be_written(runtime, container):
+    """`ctr run --null-io` gives /dev/null as it opened it: for reading."""
+    made = container("poll_hello", process={"env": ["PORT=0"]})
+    with open("/dev/null", "rb") as null, open(made / "err", "wb") as err:
+        done = subprocess.run(
+            runtime.words("run", "-d", "--pid-file", made / "pid", "-b", made, "t"),
+            env=runtime.env, stdin=null, stdout=null, stderr=err)
+        assert done.returncode == 0, (made / "err").read_text()
+    pid = int((made / "pid").read_text())
+    try:
+        # It serves: what it listens on is among its descriptors.
+        wait_for("its listener", lambda: has_socket(pid))
+        assert is_running(pid)
+    finally:
+        runtime.call("delete", "--force", "t")
+
+
+def has_socket(pid):
+    try:
+        return any(os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
+                   for name in os.listdir(f"/proc/{pid}/fd"))
+    except FileNotFoundError:  # closed meanwhile
+        return False
 
 
 def test_the_real_runtimes_words_stay(runtime, tmp_path):
