@@ -79,7 +79,7 @@ def check_alive(server):
 
 @pytest.mark.parametrize("way,words", [
     ("a", "the lists hold more than the 8388608 bytes of one call"),
-    ("b", "a list of 1000000 elements is more than the host takes"),
+    ("b", "a list of 65537 elements is more than the host takes"),
     ("c", "a list of 5000000 handles is more than the 65536 that the host takes"),
     ("d", "a string of 33554432 is longer than the 1048576 that the host takes"),
     ("f", "handle limit exceeded"),

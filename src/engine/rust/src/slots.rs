@@ -22,10 +22,10 @@ pub const SLOTS_MAX: usize = 16;
 /// point at: guests may name the same bytes in each of them.
 const LIST_BYTES_MAX: usize = 8 << 20;
 
-/// Bytes of a text outside of lists, and handles in a list: it is known how many before any is looked
-/// at. For both, what any function has a use for is less.
+/// Bytes of a text outside of lists, and elements or handles of a list: it is known how many before any
+/// is looked at. For both, what any function has a use for is less.
 const TEXT_MAX: usize = 1 << 20;
-const HANDLES_MAX: usize = 65536;
+const ELEMENTS_MAX: usize = 65536;
 
 /// `struct span`, `component_words` and `component_list`: a pointer and a count.
 #[repr(C)]
@@ -342,8 +342,8 @@ unsafe impl<T: 'static> Lift for Handles<T> {
     ) -> Result<Self> {
         let [_, len]: &[ValRaw; 2] = src;
         let count = len.get_u32() as usize;
-        if count > HANDLES_MAX {
-            bail!("a list of {count} handles is more than the {HANDLES_MAX} that the host takes");
+        if count > ELEMENTS_MAX {
+            bail!("a list of {count} handles is more than the {ELEMENTS_MAX} that the host takes");
         }
         Ok(Handles(<Vec<Resource<T>> as Lift>::linear_lift_from_flat(cx, ty, src)?))
     }
@@ -386,7 +386,8 @@ pub(crate) use lists;
 
 pub fn put_list<T: Lift + Put>(list: &WasmList<T>, to: &mut Putter<'_, '_>) -> Result<()> {
     let count = list.len();
-    if count > (LIST_BYTES_MAX - to.frame.list_bytes) / size_of::<Slot>() / T::SLOTS {
+    let room = (LIST_BYTES_MAX - to.frame.list_bytes) / size_of::<Slot>() / T::SLOTS;
+    if count > room.min(ELEMENTS_MAX) {
         bail!("a list of {count} elements is more than the host takes in one call");
     }
     to.frame.list_bytes += count * size_of::<Slot>() * T::SLOTS;
