@@ -4,9 +4,10 @@ from statistics import median
 from kit import process, report
 
 
-def rounds(setting, subjects, load, pairs=None):
+def rounds(setting, subjects, load, pairs=None, seconds=None):
     """Rounds on all subjects in turn, in changing order: a list of tuples in their order."""
     pairs = pairs or setting.pick(9, 3)
+    seconds = seconds or setting.pick(2, 1)
     for subject in subjects:
         load(subject, 1)
     seen_in = []
@@ -14,7 +15,7 @@ def rounds(setting, subjects, load, pairs=None):
         order = list(range(len(subjects)))
         if i % 2 == 1:
             order.reverse()
-        seen = {k: load(subjects[k], setting.pick(2, 1)) for k in order}
+        seen = {k: load(subjects[k], seconds) for k in order}
         seen_in.append(tuple(seen[k] for k in range(len(subjects))))
         process.say(f"round {i + 1} of {pairs}: "
                     + ", ".join(f"{one.cpu_us:.2f}" for one in seen_in[-1])
