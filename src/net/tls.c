@@ -128,8 +128,11 @@ int64_t tls_session_read(struct tls_session *session, uint8_t *to, size_t len)
     if (session->error != 0 || session->has_ended) {
         return session->error;
     }
-    /* An answer to a change of keys may wait. What is wrong with writing, writes will tell. */
-    (void)tls_wire_flush(&session->wire);
+    r = tls_wire_flush(&session->wire); /* an answer to a change of keys may wait */
+    if (r < 0 && r != -EAGAIN) {
+        session->error = r; /* no edge would have a writer come and see */
+        return r;
+    }
     do {
         size_t part = len - got < INT_MAX ? len - got : INT_MAX;
         session->ssl->err_clear_error();
@@ -217,8 +220,11 @@ static int64_t write_records(struct tls_session *session, struct cursor cursor)
     }
     while (cursor.count > 0) {
         int n = seal(session, gather(&cursor, space));
+        if (n == -EAGAIN && done > 0) {
+            return done;
+        }
         if (n <= 0) {
-            return done > 0 ? done : n;
+            return n; /* at once: what has failed has no edge that would bring the writer back */
         }
         skip(&cursor, (size_t)n);
         done += n;

@@ -1,6 +1,7 @@
 /* TLS sessions: handshakes, the choice of certificate and protocol, bytes both ways, the end.
  *
  * Links: ssl crypto
+ * Wraps: send
  */
 #include "net/tls.h"
 
@@ -32,6 +33,19 @@ static struct certificate client_certificate;
 static struct certificate stranger;
 
 static char paths[ARRAY_COUNT(files)][2][64];
+
+/* The linker sends the program's calls here. */
+static int sends_left = -1; /* then the next one fails; negative: all go through */
+ssize_t __real_send(int fd, const void *data, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags)
+{
+    if (sends_left >= 0 && sends_left-- == 0) {
+        errno = ENOBUFS;
+        return -1;
+    }
+    return __real_send(fd, data, len, flags);
+}
 
 static int set_up(void **state)
 {
@@ -770,6 +784,39 @@ static void it_is_told_so_too_after_a_read_that_waits(void **state)
     end(&pair);
 }
 
+/* The first record goes, the next one fails: no edge follows, so the same call tells of it. */
+static void a_failure_between_records_is_told_at_once(void **state)
+{
+    static uint8_t data[40000];
+    struct pair pair;
+    struct iovec piece = {data, sizeof data};
+    (void)state;
+    begin_plainly(&pair);
+    shake_well(&pair);
+    sends_left = 1;
+    assert_int_equal(net_stream_write(&pair.server, &piece, 1), -ENOBUFS);
+    assert_int_equal(net_stream_write(&pair.server, &piece, 1), -ENOBUFS);
+    end(&pair);
+}
+
+/* A reader that sends what waits may be the one who meets it. */
+static void a_failure_while_reading_is_told_at_once(void **state)
+{
+    static uint8_t data[1 << 20];
+    struct pair pair;
+    struct iovec piece = {data, sizeof data};
+    uint8_t got[16];
+    (void)state;
+    begin_plainly(&pair);
+    shake_well(&pair);
+    narrow(&pair);
+    assert_true(net_stream_write(&pair.server, &piece, 1) > 0);
+    sends_left = 0;
+    assert_int_equal(net_stream_read(&pair.server, got, sizeof got), -ENOBUFS);
+    assert_int_equal(server_write(&pair, "x"), -ENOBUFS);
+    end(&pair);
+}
+
 static void damaged_bytes_are_an_error(void **state)
 {
     struct pair pair;
@@ -838,6 +885,8 @@ int main(void)
         cmocka_unit_test(a_cut_stream_is_an_error),
         cmocka_unit_test(a_peer_that_has_gone_takes_no_more),
         cmocka_unit_test(it_is_told_so_too_after_a_read_that_waits),
+        cmocka_unit_test(a_failure_between_records_is_told_at_once),
+        cmocka_unit_test(a_failure_while_reading_is_told_at_once),
         cmocka_unit_test(damaged_bytes_are_an_error),
         cmocka_unit_test(sessions_keep_their_context),
     };
