@@ -47,11 +47,12 @@ if(HYTHE_COVERAGE)
 endif()
 
 # A line " * Wraps: malloc calloc" in a program's source has the linker send these calls to its
-# __wrap_malloc and __wrap_calloc.
+# __wrap_malloc and __wrap_calloc, or to those of tests/lib.
 function(wrap_symbols target source)
     file(STRINGS ${source} wraps REGEX "^ \\* Wraps: " LIMIT_COUNT 1)
     string(REGEX REPLACE "^ \\* Wraps: " "" wraps "${wraps}")
     string(REGEX MATCHALL "[a-z_0-9]+" wraps "${wraps}")
-    list(TRANSFORM wraps PREPEND -Wl,--wrap=)
-    target_link_options(${target} PRIVATE ${wraps})
+    foreach(symbol IN LISTS wraps)
+        target_link_options(${target} PRIVATE -Wl,--wrap=${symbol},--undefined=__wrap_${symbol})
+    endforeach()
 endfunction()

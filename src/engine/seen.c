@@ -35,7 +35,7 @@ bool seen_find(const struct seen *seen, struct seen_file *file)
 {
     for (uint32_t i = 0; seen != NULL && i < seen->count && i < SEEN_FILES_MAX; i++) {
         if (is_same(&seen->files[i], file)) {
-            memcpy(file->hash, seen->files[i].hash, SEEN_HASH_LEN);
+            memcpy(file->hash, seen->files[i].hash, CACHE_HASH_LEN);
             return true;
         }
     }

@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SEEN_FILES_MAX = 64, SEEN_HASH_LEN = 32, SEEN_MIN_AGE_S = 1 };
+#include "engine/cache.h"
+
+enum { SEEN_FILES_MAX = 64, SEEN_MIN_AGE_S = 1 };
 
 struct seen_file {
     uint64_t device;
@@ -18,7 +20,7 @@ struct seen_file {
     int64_t changed_s;
     int64_t changed_ns;
     uint64_t hashed; /* bytes from its beginning whose hash this is */
-    uint8_t hash[SEEN_HASH_LEN];
+    uint8_t hash[CACHE_HASH_LEN];
     bool is_regular;
     bool is_settled; /* whoever writes to it from now on gives it a later time */
 };

@@ -4,7 +4,6 @@
  * pass. */
 #include "handlers/cgi_env.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -17,7 +16,6 @@
 enum {
     FIXED_MAX = 2048, /* all names, and the values that have a small limit */
     NUMBER_MAX = 24,
-    PEER_MAX = 64,
 };
 
 /* Writes into room that has been reserved. */
@@ -102,22 +100,16 @@ int cgi_env_prepare(struct site_route *route)
 
 /* -- where it came from and where it goes ------------------------------------------------------ */
 
-static struct span peer_text(const struct net_address *peer, char text[PEER_MAX])
+/* Where the text lies is up to the caller. */
+static struct span peer_text(const struct net_address *peer, char text[NET_ADDRESS_HOST_MAX])
 {
-    if (peer->u.any.sa_family == AF_INET) {
-        const uint8_t *octets = (const uint8_t *)&peer->u.v4.sin_addr;
-        (void)inet_ntop(AF_INET, octets, text, PEER_MAX); /* always fits */
-    } else if (peer->u.any.sa_family == AF_INET6) {
-        (void)inet_ntop(AF_INET6, &peer->u.v6.sin6_addr, text, PEER_MAX); /* likewise */
-    } else {
-        memcpy(text, "unix:", sizeof "unix:");
-    }
-    return span_of(text);
+    const char *host = net_address_print_host(peer, text);
+    return span_of(host[0] != '\0' ? host : "unix:");
 }
 
 static void put_peer(struct writer *w, const struct http_inbound *inbound)
 {
-    char text[PEER_MAX];
+    char text[NET_ADDRESS_HOST_MAX];
     struct span peer = peer_text(&inbound->peer, text);
     put_variable(w, "REMOTE_ADDR=", peer);
     put_variable(w, "REMOTE_HOST=", peer);
@@ -144,7 +136,7 @@ static struct span split_authority(struct span authority, struct span *ret_port)
 static void put_server(struct writer *w, const struct site_request *request)
 {
     const struct http_inbound *inbound = request->inbound;
-    char text[PEER_MAX];
+    char text[NET_ADDRESS_HOST_MAX];
     struct span port;
     struct span host = split_authority(inbound->authority, &port);
     uint16_t local_port = net_address_port(&inbound->local);

@@ -61,6 +61,13 @@ static bool is_ascii(const char *text)
     return true;
 }
 
+static void lower(char *text)
+{
+    for (; *text != '\0'; text++) {
+        *text = (char)tolower((unsigned char)*text);
+    }
+}
+
 /* Write the whole URL with the host in punycode and parse it again: what looked like letters may
  * be the dots and digits of an address. */
 static enum http_error use_ascii_host(const struct curl_library *curl, struct http_url *url,
@@ -113,9 +120,7 @@ static enum http_error get_host(const struct curl_library *curl, struct http_url
     if (code != CURLUE_OK) {
         return from_code(code);
     }
-    for (char *at = host; *at != '\0'; at++) {
-        *at = (char)tolower((unsigned char)*at);
-    }
+    lower(host);
     code = curl->url_set(url->handle, CURLUPART_HOST, host, 0);
     size_t len = strlen(host);
     bool is_bracketed = len > 2 && host[0] == '[' && host[len - 1] == ']';
@@ -195,9 +200,7 @@ static enum http_error take_authority(struct http_url *url, struct span authorit
     if (!is_ascii(url->host)) {
         return HTTP_BAD_URL;
     }
-    for (char *at = url->host; *at != '\0'; at++) {
-        *at = (char)tolower((unsigned char)*at);
-    }
+    lower(url->host);
     char digits[8] = "";
     size_t rest = authority.len - port_at; /* with its colon */
     if (rest > 0 && (text[port_at] != ':' || rest > sizeof digits)) {
@@ -236,9 +239,7 @@ static enum http_error parse_plain(struct span text, struct http_url *url)
     if (url->scheme == NULL) {
         return HTTP_NO_MEMORY;
     }
-    for (char *at = url->scheme; *at != '\0'; at++) {
-        *at = (char)tolower((unsigned char)*at);
-    }
+    lower(url->scheme);
     if (strcmp(url->scheme, "http") != 0 && strcmp(url->scheme, "https") != 0) {
         return HTTP_BAD_SCHEME;
     }

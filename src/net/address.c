@@ -169,21 +169,30 @@ static void print_unix(const struct net_address *address, char *text)
 _Static_assert(sizeof "unix:" + sizeof((struct sockaddr_un *)0)->sun_path <= NET_ADDRESS_TEXT_MAX,
                "the longest path fits");
 
-const char *net_address_print(const struct net_address *address, char *text)
+const char *net_address_print_host(const struct net_address *address, char *text)
 {
-    char host[INET6_ADDRSTRLEN];
     text[0] = '\0';
     if (address->len == 0) {
         return text;
     }
-    if (address->u.any.sa_family == AF_UNIX) {
-        print_unix(address, text);
-    } else if (address->u.any.sa_family == AF_INET) {
-        (void)inet_ntop(AF_INET, &address->u.v4.sin_addr, host, sizeof host); /* fits */
-        (void)snprintf(text, NET_ADDRESS_TEXT_MAX, "%s:%u", host, net_address_port(address));
+    if (address->u.any.sa_family == AF_INET) {
+        (void)inet_ntop(AF_INET, &address->u.v4.sin_addr, text, NET_ADDRESS_HOST_MAX); /* fits */
     } else if (address->u.any.sa_family == AF_INET6) {
-        (void)inet_ntop(AF_INET6, &address->u.v6.sin6_addr, host, sizeof host); /* fits */
-        (void)snprintf(text, NET_ADDRESS_TEXT_MAX, "[%s]:%u", host, net_address_port(address));
+        (void)inet_ntop(AF_INET6, &address->u.v6.sin6_addr, text, NET_ADDRESS_HOST_MAX); /* fits */
+    }
+    return text;
+}
+
+const char *net_address_print(const struct net_address *address, char *text)
+{
+    char host[NET_ADDRESS_HOST_MAX];
+    text[0] = '\0';
+    if (address->len > 0 && address->u.any.sa_family == AF_UNIX) {
+        print_unix(address, text);
+    } else if (net_address_print_host(address, host)[0] != '\0') {
+        bool is_v6 = address->u.any.sa_family == AF_INET6;
+        (void)snprintf(text, NET_ADDRESS_TEXT_MAX, is_v6 ? "[%s]:%u" : "%s:%u", host,
+                       net_address_port(address)); /* fits */
     }
     return text;
 }

@@ -22,7 +22,7 @@ struct net_address {
     socklen_t len; /* bytes of it in use; 0: none */
 };
 
-enum { NET_ADDRESS_TEXT_MAX = 128 };
+enum { NET_ADDRESS_TEXT_MAX = 128, NET_ADDRESS_HOST_MAX = INET6_ADDRSTRLEN };
 
 /* Parse "HOST:PORT", "[V6]:PORT", ":PORT" (any address) or "unix:PATH". HOST is a numeric address,
  * "localhost" or "*". 0, or -EINVAL with the reason and the grammar in `err`. */
@@ -46,5 +46,9 @@ void net_address_unmap(struct net_address *address);
 
 /* Print as net_address_parse reads it; `text` takes NET_ADDRESS_TEXT_MAX bytes. Returns text. */
 const char *net_address_print(const struct net_address *address, char *text);
+
+/* Print an IPv4 or IPv6 address alone, without port and brackets; "" for any other. `text` takes
+ * NET_ADDRESS_HOST_MAX bytes. Returns text. */
+const char *net_address_print_host(const struct net_address *address, char *text);
 
 #endif

@@ -116,12 +116,9 @@ static struct logged_headers find_headers(const struct http_inbound *inbound)
 
 static char *put_peer(char *to, const struct http_inbound *inbound)
 {
-    char text[NET_ADDRESS_TEXT_MAX];
+    char text[NET_ADDRESS_HOST_MAX];
     const struct net_address *peer = &inbound->peer;
-    if (peer->len == 0 || peer->u.any.sa_family == AF_UNIX) {
-        return put_text(to, "-");
-    }
-    if (peer->u.any.sa_family == AF_INET) { /* the common one, without its port */
+    if (peer->len > 0 && peer->u.any.sa_family == AF_INET) { /* the common one */
         const uint8_t *octets = (const uint8_t *)&peer->u.v4.sin_addr;
         for (int i = 0; i < 4; i++) {
             to = put_number(to, octets[i]);
@@ -129,12 +126,8 @@ static char *put_peer(char *to, const struct http_inbound *inbound)
         }
         return to - 1;
     }
-    (void)net_address_print(peer, text);
-    char *bracket = strchr(text, ']');
-    if (bracket != NULL) {
-        *bracket = '\0';
-    }
-    return put_text(to, text[0] == '[' ? text + 1 : text);
+    const char *host = net_address_print_host(peer, text);
+    return put_text(to, host[0] != '\0' ? host : "-");
 }
 
 static char *put_protocol(char *to, uint8_t version)

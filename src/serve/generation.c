@@ -263,7 +263,7 @@ static void on_loader_end(struct child *child, int status)
         (void)error_set(&generation->err, -EDEADLK, /* reported by fail() */
                         "compiling the modules took more CPU time than limits.compile_cpu, %" PRIu64
                         " s; raise it, or compile them elsewhere with hythe compile",
-                        generation->config.limits.compile_cpu_ns / 1000000000);
+                        loader_cpu_seconds(&generation->config));
     } else if (generation->err.code == 0 && status != 0) {
         (void)error_set(&generation->err, -EIO, "the process that loads the modules ended with %s",
                         child_status_text(status, text)); /* reported by fail() */

@@ -296,7 +296,7 @@ void traces_add(struct traces *traces, const struct access_entry *entry)
     make_id(traces, id);
     int r = before > 0 ? buffer_append(&traces->spans, span_of(",")) : 0;
     if (r == 0) {
-        r = traces_format(&traces->spans, entry, id);
+        r = traces_format(&traces->spans, entry, &context, id);
     }
     if (r < 0) {
         traces->spans.len = before;

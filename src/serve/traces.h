@@ -14,6 +14,7 @@
 #include "loop/loop.h"
 
 struct access_entry;
+struct trace_context;
 struct traces;
 
 /* Make them for a collector's URL, below which /v1/traces is: "http://127.0.0.1:4318". Before the
@@ -30,8 +31,9 @@ void traces_add(struct traces *traces, const struct access_entry *entry);
  * will be called, at the latest after two seconds. */
 bool traces_finish(struct traces *traces, void (*on_sent)(void *context), void *context);
 
-/* Append one span, as JSON. `id` has the 16 digits of its own identifier. 0, -ENOMEM or -EMSGSIZE; then
- * nothing was appended. */
-int traces_format(struct buffer *to, const struct access_entry *entry, const char *id);
+/* Append one span, as JSON. `context` is that of the entry's request, `id` has the 16 digits of the
+ * span's own identifier. 0, -ENOMEM or -EMSGSIZE; then nothing was appended. */
+int traces_format(struct buffer *to, const struct access_entry *entry,
+                  const struct trace_context *context, const char *id);
 
 #endif

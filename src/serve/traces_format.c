@@ -89,18 +89,9 @@ static const char *version_text(uint8_t version)
 
 static void put_peer(struct writer *writer, const struct http_inbound *inbound)
 {
-    char text[NET_ADDRESS_TEXT_MAX];
-    const struct net_address *peer = &inbound->peer;
-    if (peer->len == 0 || peer->u.any.sa_family == AF_UNIX) {
-        return;
-    }
-    (void)net_address_print(peer, text);
-    char *colon = strrchr(text, ':');
-    bool is_v6 = text[0] == '[';
-    if (colon != NULL) {
-        *(is_v6 ? colon - 1 : colon) = '\0'; /* without the port and the bracket before it */
-    }
-    put_attribute(writer, "client.address", span_of(is_v6 ? text + 1 : text), TEXT_MAX);
+    char text[NET_ADDRESS_HOST_MAX];
+    const char *peer = net_address_print_host(&inbound->peer, text);
+    put_attribute(writer, "client.address", span_of(peer), TEXT_MAX);
 }
 
 static void put_request(struct writer *writer, const struct http_inbound *inbound)
@@ -174,27 +165,28 @@ static void put_name(struct writer *writer, const struct access_entry *entry)
     put(writer, "\"");
 }
 
-static void put_ids(struct writer *writer, const struct access_entry *entry, const char *id)
+static void put_ids(struct writer *writer, const struct access_entry *entry,
+                    const struct trace_context *context, const char *id)
 {
-    const struct trace_context context = trace_context_find(entry->inbound);
-    bool has_parent = context.trace_id.len > 0;
+    bool has_parent = context->trace_id.len > 0;
     put(writer, "{\"traceId\":\"");
-    put_text(writer, has_parent ? context.trace_id : span_of(entry->id), TRACE_ID_LEN);
+    put_text(writer, has_parent ? context->trace_id : span_of(entry->id), TRACE_ID_LEN);
     put(writer, "\",\"spanId\":\"%s\",", id);
     if (has_parent) {
         put(writer, "\"parentSpanId\":\"");
-        put_text(writer, context.parent_id, TRACE_SPAN_ID_LEN);
+        put_text(writer, context->parent_id, TRACE_SPAN_ID_LEN);
         put(writer, "\",");
     }
 }
 
-int traces_format(struct buffer *to, const struct access_entry *entry, const char *id)
+int traces_format(struct buffer *to, const struct access_entry *entry,
+                  const struct trace_context *context, const char *id)
 {
     const struct http_report *report = entry->report;
     struct writer writer = {.to = to};
     size_t before = to->len;
     uint64_t duration = report->end_ns > report->begin_ns ? report->end_ns - report->begin_ns : 0;
-    put_ids(&writer, entry, id);
+    put_ids(&writer, entry, context, id);
     put_name(&writer, entry);
     put(&writer,
         ",\"kind\":%d,\"startTimeUnixNano\":\"%" PRIu64 "\",\"endTimeUnixNano\":\"%" PRIu64

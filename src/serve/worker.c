@@ -561,13 +561,19 @@ static int check_paths(const struct worker *worker, struct error *err)
     return config->user != NULL ? sandbox_find_user(config->user, config->group, NULL, err) : 0;
 }
 
-/* A module that compiles for ever must not; the master says what SIGXCPU meant. */
-static void limit_cpu(uint64_t ns)
+uint64_t loader_cpu_seconds(const struct serve_config *config)
 {
-    rlim_t seconds = (rlim_t)(ns / 1000000000 + (ns % 1000000000 != 0));
+    uint64_t ns = config->limits.compile_cpu_ns;
+    return ns / 1000000000 + (ns % 1000000000 != 0);
+}
+
+/* A module that compiles for ever must not; the master says what SIGXCPU meant. */
+static void limit_cpu(const struct serve_config *config)
+{
+    rlim_t seconds = (rlim_t)loader_cpu_seconds(config);
     const struct rlimit cpu = {.rlim_cur = seconds, .rlim_max = RLIM_INFINITY};
     const struct rlimit core = {.rlim_cur = 0, .rlim_max = 0};
-    if (ns > 0) {
+    if (seconds > 0) {
         (void)setrlimit(RLIMIT_CPU, &cpu);   /* without it compiling takes as long as it takes */
         (void)setrlimit(RLIMIT_CORE, &core); /* the signal's other effect, of no use to anybody */
     }
@@ -578,7 +584,7 @@ int loader_run(void *options, int control_fd)
     struct worker worker = {
         .options = options, .control_fd = control_fd, .log = {.fd = -1}, .is_loader = true};
     struct error err = {0};
-    limit_cpu(worker.options->config->limits.compile_cpu_ns);
+    limit_cpu(worker.options->config);
     int r = loop_new(&worker.loop);
     r = r < 0 ? error_set_errno(&err, r, "making a loop") : make_fronts(&worker, &err);
     if (r == 0) {

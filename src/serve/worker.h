@@ -35,4 +35,7 @@ int worker_run(void *options, int control_fd);
  * tell the master the routes. Returns the exit code. */
 int loader_run(void *options, int control_fd);
 
+/* The CPU time that a loader has, in whole seconds as the kernel counts it; 0: any. */
+uint64_t loader_cpu_seconds(const struct serve_config *config);
+
 #endif

@@ -14,87 +14,8 @@
 
 #include <cmocka.h>
 
+#include "alloc_sweep.h"
 #include "config/serve.h"
-#include "config/toml.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t len);
-int32_t __real_hythe_toml_read(const char *text, size_t len, toml_visit_fn *visit, void *env);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t len);
-int32_t __wrap_hythe_toml_read(const char *text, size_t len, toml_visit_fn *visit, void *env);
-
-/* Global, since malloc has no context. */
-static struct {
-    unsigned left; /* allocations up to and with the one that fails; 0: none does */
-    bool is_paused;
-    bool has_failed;
-} fault;
-
-static bool strikes(void)
-{
-    if (fault.left == 0 || fault.is_paused) {
-        return false;
-    }
-    fault.left--;
-    fault.has_failed = fault.has_failed || fault.left == 0;
-    return fault.left == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return strikes() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return strikes() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return strikes() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return strikes() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t len)
-{
-    return strikes() ? NULL : __real_strndup(text, len);
-}
-
-/* The visitor is ours again. */
-struct visit {
-    toml_visit_fn *visit;
-    void *env;
-};
-
-static bool on_visit(void *env, const struct toml_item *item)
-{
-    const struct visit *inner = env;
-    fault.is_paused = false;
-    bool goes_on = inner->visit(inner->env, item);
-    fault.is_paused = true;
-    return goes_on;
-}
-
-int32_t __wrap_hythe_toml_read(const char *text, size_t len, toml_visit_fn *visit, void *env)
-{
-    struct visit inner = {visit, env};
-    fault.is_paused = true;
-    int32_t status = __real_hythe_toml_read(text, len, on_visit, &inner);
-    fault.is_paused = false;
-    return status;
-}
 
 static const char text[] =
     "listen = [\":80\", \"https://:443\"]\nuser = \"u\"\n"
@@ -125,15 +46,14 @@ static int read_all(const char *what, struct serve_config *config, struct error 
 static void sweep(const char *what, int expected)
 {
     unsigned n = 1;
-    fault.has_failed = true;
-    for (; fault.has_failed; n++) {
+    bool has_failed = true;
+    for (; has_failed; n++) {
         struct serve_config config;
         struct error err = {0};
-        fault.has_failed = false;
-        fault.left = n;
+        alloc_sweep_begin(n);
         int r = read_all(what, &config, &err);
-        fault.left = 0;
-        if (fault.has_failed) {
+        has_failed = alloc_sweep_end() == 0;
+        if (has_failed) {
             assert_true(r < 0);
             assert_true(err.text[0] != '\0');
         } else {

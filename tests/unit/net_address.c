@@ -133,6 +133,23 @@ static void unix_paths(void **state)
     assert_string_equal(net_address_print(&address, out), "unix:a?[31m?");
 }
 
+static void hosts_stand_alone(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {{"10.1.2.3:99", "10.1.2.3"},
+                                          {"[2001:db8::1]:443", "2001:db8::1"},
+                                          {"[::ffff:255.255.255.255]:1", "::ffff:255.255.255.255"},
+                                          {"unix:a", ""}};
+    struct net_address address;
+    char out[NET_ADDRESS_HOST_MAX];
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        assert_int_equal(net_address_parse(rows[i][0], &address, NULL), 0);
+        assert_string_equal(net_address_print_host(&address, out), rows[i][1]);
+    }
+    address.len = 0;
+    assert_string_equal(net_address_print_host(&address, out), "");
+}
+
 static void unmaps(void **state)
 {
     (void)state;
@@ -193,13 +210,10 @@ static void survives_any_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses_and_prints),
-        cmocka_unit_test(refuses),
-        cmocka_unit_test(refuses_long_texts),
-        cmocka_unit_test(unix_paths),
-        cmocka_unit_test(unmaps),
-        cmocka_unit_test(tells_addresses_from_names),
-        cmocka_unit_test(survives_any_bytes),
+        cmocka_unit_test(parses_and_prints),          cmocka_unit_test(refuses),
+        cmocka_unit_test(refuses_long_texts),         cmocka_unit_test(unix_paths),
+        cmocka_unit_test(hosts_stand_alone),          cmocka_unit_test(unmaps),
+        cmocka_unit_test(tells_addresses_from_names), cmocka_unit_test(survives_any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,58 +16,9 @@
 
 #include <cjson/cJSON.h>
 
+#include "alloc_sweep.h"
 #include "oci/rewrite.h"
 #include "oci_bundle.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t len);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t len);
-
-/* Global, since malloc has no context: allocations up to and with the one that fails; 0: none. */
-static unsigned left;
-static bool has_failed;
-
-static bool strikes(void)
-{
-    if (left == 0) {
-        return false;
-    }
-    left--;
-    has_failed = has_failed || left == 0;
-    return left == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return strikes() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return strikes() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return strikes() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return strikes() ? NULL : __real_strdup(text);
-}
-
-char *__wrap_strndup(const char *text, size_t len)
-{
-    return strikes() ? NULL : __real_strndup(text, len);
-}
 
 static const char config[] =
     "{\"process\":{\"args\":[\"/app.wasm#f\",\"x\"],\"cwd\":\"/\",\"env\":[\"A=1\",\"B=2\"]},"
@@ -82,10 +33,9 @@ static bool rewrite_once(const struct oci_bundle *bundle, unsigned number)
     struct error err = {0};
     size_t len = 0;
     assert_true(oci_bundle_write(bundle, "config.json", config, strlen(config)));
-    has_failed = false;
-    left = number;
+    alloc_sweep_begin(number);
     int r = rewrite_bundle(&rewrite, &err);
-    left = 0;
+    bool has_failed = alloc_sweep_end() == 0;
     char *text = oci_bundle_read(bundle, "config.json", &len);
     assert_non_null(text);
     if (has_failed) {
@@ -103,7 +53,7 @@ static bool rewrite_once(const struct oci_bundle *bundle, unsigned number)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    cJSON_Hooks hooks = {__wrap_malloc, free};
+    cJSON_Hooks hooks = {malloc, free};
     struct oci_bundle bundle;
     unsigned number = 1;
     assert_true(oci_bundle_open(&bundle));

@@ -85,7 +85,8 @@ static void format(struct sample *s)
 {
     cJSON_Delete(s->span);
     s->text.len = 0;
-    assert_int_equal(traces_format(&s->text, &s->entry, SPAN_ID), 0);
+    const struct trace_context context = trace_context_find(&s->inbound);
+    assert_int_equal(traces_format(&s->text, &s->entry, &context, SPAN_ID), 0);
     s->span = cJSON_Parse(buffer_text(&s->text));
     assert_non_null(s->span);
 }
@@ -232,10 +233,11 @@ static void what_does_not_fit_leaves_nothing(void **state)
     struct sample *s = *state;
     format(s);
     size_t whole = s->text.len;
+    const struct trace_context context = trace_context_find(&s->inbound);
     for (size_t max = 0; max < whole; max += 7) {
         struct buffer small;
         buffer_init(&small, max);
-        assert_int_equal(traces_format(&small, &s->entry, SPAN_ID), -EMSGSIZE);
+        assert_int_equal(traces_format(&small, &s->entry, &context, SPAN_ID), -EMSGSIZE);
         assert_int_equal(small.len, 0);
         buffer_done(&small);
     }
