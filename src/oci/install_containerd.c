@@ -1,4 +1,4 @@
-/* containerd's config.toml, versions 2 and 3. See install_parts.h.
+/* containerd's config.toml, versions 2, 3 and 4. See install_parts.h.
  *
  * What is ours stands between two marks, as text. The file is parsed to know its version and what it
  * has, and the result is parsed before it is taken; it is never printed from a tree, which would cost
@@ -25,7 +25,7 @@ struct split {
 /* What the file says apart from us. */
 struct facts {
     bool is_blank;
-    bool is_3;
+    bool is_3;         /* or 4 (containerd 2.3), which moved nothing of the CRI plugin's */
     bool has_runtimes; /* it names runtimes: containerd 1 adds no built-in ones to these */
     bool has_own;      /* one is called as ours is */
     bool lacks_runc;   /* it names runtimes and not runc, which is the default one */
@@ -161,13 +161,13 @@ static int check_version(const struct install *in, const struct toml_value *root
 {
     const struct toml_value *version = toml_get(root, "version");
     bool is_number = version != NULL && version->type == TOML_INTEGER;
-    facts->is_3 = is_number && strcmp(version->text, "3") == 0;
+    facts->is_3 = is_number && (strcmp(version->text, "3") == 0 || strcmp(version->text, "4") == 0);
     if (facts->is_3 || (is_number && strcmp(version->text, "2") == 0)) {
         return 0;
     }
     return error_set(
         err, -EINVAL,
-        "%s is of another version than 2 or 3, and nothing was changed; a file without "
+        "%s is of another version than 2, 3 or 4, and nothing was changed; a file without "
         "'version =' is of version 1: 'containerd config migrate' prints it as a newer one",
         in->path);
 }

@@ -179,6 +179,8 @@ static void containerd_gets_a_block(void **state)
                    "version = 2\n" BEGIN RUNC(CRI2) HYTHE(CRI2, "false") END);
     goes_and_comes(install_containerd_put, install_containerd_drop, "version = 3\n",
                    "version = 3\n" BEGIN RUNC(CRI3) HYTHE(CRI3, "false") END);
+    goes_and_comes(install_containerd_put, install_containerd_drop, "version = 4\n",
+                   "version = 4\n" BEGIN RUNC(CRI3) HYTHE(CRI3, "false") END);
     (void)snprintf(after, sizeof after, "%s%s", with_runc, BEGIN HYTHE(CRI3, "true") END);
     goes_and_comes(install_containerd_put, install_containerd_drop, with_runc, after);
     makes(install_containerd_put, "version = 2",
