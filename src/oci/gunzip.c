@@ -1,6 +1,4 @@
-/* gzip by zlib. See gunzip.h. */
-#include "oci/gunzip.h"
-
+/* gzip by zlib. See unpacker.h. */
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -13,6 +11,7 @@
 
 #include "base/container.h"
 #include "base/library.h"
+#include "oci/unpacker.h"
 
 enum { GZIP_WINDOW_BITS = 15 + 16 }; /* 16 has zlib expect gzip's head and foot */
 
@@ -25,6 +24,7 @@ struct libz {
 };
 
 struct gunzip {
+    struct unpacker base;
     struct libz z;
     z_stream stream;
     bool is_between; /* a stream has ended, and none has begun since */
@@ -45,52 +45,24 @@ static const struct library library = {
     .function_count = ARRAY_COUNT(functions),
 };
 
-int gunzip_new(struct gunzip **ret_gunzip, struct error *err)
+static int step(struct unpacker *unpacker, struct span *in, uint8_t *out, size_t len,
+                size_t *ret_len)
 {
-    struct gunzip *gunzip = calloc(1, sizeof *gunzip);
-    if (gunzip == NULL) {
-        return error_set(err, -ENOMEM, "out of memory for unpacking gzip");
-    }
-    int r = library_open(&library, &gunzip->z, err);
-    if (r == 0 && gunzip->z.inflate_init2(&gunzip->stream, GZIP_WINDOW_BITS, ZLIB_VERSION,
-                                          (int)sizeof gunzip->stream) != Z_OK) {
-        r = error_set(err, -ENOMEM, "zlib cannot begin: out of memory");
-    }
-    if (r < 0) {
-        free(gunzip);
-        return r;
-    }
-    *ret_gunzip = gunzip;
-    return 0;
-}
-
-void gunzip_free(struct gunzip *gunzip)
-{
-    if (gunzip == NULL) {
-        return;
-    }
-    (void)gunzip->z.inflate_end(&gunzip->stream); /* only complains of streams not begun */
-    free(gunzip);
-}
-
-int gunzip_step(struct gunzip *gunzip, struct span *in, uint8_t *out, size_t len, size_t *ret_len)
-{
+    struct gunzip *gunzip = container_of(unpacker, struct gunzip, base);
     z_stream *stream = &gunzip->stream;
-    if (gunzip->is_between && in->len > 0) {
-        if (gunzip->z.inflate_reset(stream) != Z_OK) {
-            return -EBADMSG;
-        }
-        gunzip->is_between = false;
+    *ret_len = 0;
+    if (gunzip->is_between && in->len == 0) {
+        return 0;
     }
+    if (gunzip->is_between && gunzip->z.inflate_reset(stream) != Z_OK) {
+        return -EBADMSG;
+    }
+    gunzip->is_between = false;
     stream->next_in = in->data;
     stream->avail_in = in->len > UINT_MAX ? UINT_MAX : (uInt)in->len;
     stream->next_out = out;
     stream->avail_out = len > UINT_MAX ? UINT_MAX : (uInt)len;
     uInt room = stream->avail_out;
-    if (gunzip->is_between) {
-        *ret_len = 0;
-        return 0;
-    }
     int code = gunzip->z.inflate(stream, Z_NO_FLUSH);
     size_t used = (size_t)(stream->next_in - in->data);
     *in = (struct span){in->data + used, in->len - used};
@@ -103,7 +75,38 @@ int gunzip_step(struct gunzip *gunzip, struct span *in, uint8_t *out, size_t len
     return 0;
 }
 
-int gunzip_finish(const struct gunzip *gunzip)
+static int finish(struct unpacker *unpacker)
 {
+    const struct gunzip *gunzip = container_of(unpacker, struct gunzip, base);
     return gunzip->is_between ? 0 : -EBADMSG;
+}
+
+static void free_gunzip(struct unpacker *unpacker)
+{
+    struct gunzip *gunzip = container_of(unpacker, struct gunzip, base);
+    (void)gunzip->z.inflate_end(&gunzip->stream); /* only complains of streams not begun */
+    free(gunzip);
+}
+
+static const struct unpacker_ops ops = {
+    .name = "gzip", .step = step, .finish = finish, .free = free_gunzip};
+
+int gunzip_new(struct unpacker **ret_unpacker, struct error *err)
+{
+    struct gunzip *gunzip = calloc(1, sizeof *gunzip);
+    if (gunzip == NULL) {
+        return error_set(err, -ENOMEM, "out of memory for unpacking gzip");
+    }
+    gunzip->base.ops = &ops;
+    int r = library_open(&library, &gunzip->z, err);
+    if (r == 0 && gunzip->z.inflate_init2(&gunzip->stream, GZIP_WINDOW_BITS, ZLIB_VERSION,
+                                          (int)sizeof gunzip->stream) != Z_OK) {
+        r = error_set(err, -ENOMEM, "zlib cannot begin: out of memory");
+    }
+    if (r < 0) {
+        free(gunzip);
+        return r;
+    }
+    *ret_unpacker = &gunzip->base;
+    return 0;
 }

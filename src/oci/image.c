@@ -38,10 +38,13 @@ static enum layer_kind layer_kind_of(const char *media_type)
     } rows[] = {
         {"application/vnd.oci.image.layer.v1.tar", LAYER_TAR},
         {"application/vnd.oci.image.layer.v1.tar+gzip", LAYER_TAR_GZIP},
+        {"application/vnd.oci.image.layer.v1.tar+zstd", LAYER_TAR_ZSTD},
         {"application/vnd.oci.image.layer.nondistributable.v1.tar", LAYER_TAR},
         {"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", LAYER_TAR_GZIP},
+        {"application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", LAYER_TAR_ZSTD},
         {"application/vnd.docker.image.rootfs.diff.tar", LAYER_TAR},
         {"application/vnd.docker.image.rootfs.diff.tar.gzip", LAYER_TAR_GZIP},
+        {"application/vnd.docker.image.rootfs.diff.tar.zstd", LAYER_TAR_ZSTD},
         {"application/wasm", LAYER_WASM},
         {"application/vnd.wasm.content.layer.v1+wasm", LAYER_WASM},
         {"application/vnd.module.wasm.content.layer.v1+wasm", LAYER_WASM},

@@ -19,7 +19,7 @@ enum {
 };
 
 /* What a layer is, by its media type. */
-enum layer_kind { LAYER_TAR, LAYER_TAR_GZIP, LAYER_WASM, LAYER_OTHER };
+enum layer_kind { LAYER_TAR, LAYER_TAR_GZIP, LAYER_TAR_ZSTD, LAYER_WASM, LAYER_OTHER };
 
 /* A descriptor and what the configuration says of it. Texts are borrowed from the image's trees. */
 struct image_layer {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "oci/gunzip.h"
+#include "oci/unpacker.h"
 
 enum { PACKED_SIZE = 64 << 10 };
 
@@ -17,7 +17,7 @@ struct layer {
     uint64_t max_bytes;
     struct digest *packed_digest; /* owned */
     struct digest *plain_digest;  /* owned; NULL when there is none to compare with */
-    struct gunzip *gunzip;        /* owned; NULL for a plain layer */
+    struct unpacker *unpacker;    /* owned; NULL for a plain layer */
     struct span packed;           /* of `bytes`, not unpacked yet */
     uint8_t bytes[PACKED_SIZE];
 };
@@ -35,7 +35,9 @@ static int begin(struct layer *layer, struct error *err)
         r = digest_new(&layer->plain_digest, err);
     }
     if (r == 0 && row->kind == LAYER_TAR_GZIP) {
-        r = gunzip_new(&layer->gunzip, err);
+        r = gunzip_new(&layer->unpacker, err);
+    } else if (r == 0 && row->kind == LAYER_TAR_ZSTD) {
+        r = unzstd_new(&layer->unpacker, err);
     }
     return r;
 }
@@ -47,7 +49,7 @@ int layer_open(const struct layout *layout, const struct image_layer *row, uint6
         return error_set(
             err, -ENOTSUP,
             "the layer %s is of the kind '%.100s', which hythe cannot unpack; it takes "
-            "plain and gzip layers",
+            "plain, gzip and zstd layers",
             row->digest, row->media_type);
     }
     struct layer *layer = calloc(1, sizeof *layer);
@@ -77,7 +79,9 @@ void layer_close(struct layer *layer)
     blob_close(&layer->blob);
     digest_free(layer->packed_digest);
     digest_free(layer->plain_digest);
-    gunzip_free(layer->gunzip);
+    if (layer->unpacker != NULL) {
+        layer->unpacker->ops->free(layer->unpacker);
+    }
     free(layer);
 }
 
@@ -101,16 +105,17 @@ static int read_packed(struct layer *layer, uint8_t *bytes, size_t len, size_t *
     return r < 0 ? error_set_errno(err, r, "reading the layer %s", layer->row->digest) : 0;
 }
 
-static int fail_gzip(const struct layer *layer, int code, struct error *err)
+static int fail_unpacking(const struct layer *layer, int code, struct error *err)
 {
     return code == -ENOMEM ? error_set(err, code, "out of memory for unpacking a layer")
-                           : error_set(err, code, "the layer %s is damaged: it is no whole gzip",
-                                       layer->row->digest);
+                           : error_set(err, code, "the layer %s is damaged: it is no whole %s",
+                                       layer->row->digest, layer->unpacker->ops->name);
 }
 
-static int read_gzip(struct layer *layer, uint8_t *bytes, size_t len, size_t *ret_len,
-                     struct error *err)
+static int read_unpacked(struct layer *layer, uint8_t *bytes, size_t len, size_t *ret_len,
+                         struct error *err)
 {
+    struct unpacker *unpacker = layer->unpacker;
     size_t made = 0;
     while (made == 0) {
         if (layer->packed.len == 0) {
@@ -122,14 +127,14 @@ static int read_gzip(struct layer *layer, uint8_t *bytes, size_t len, size_t *re
             layer->packed = (struct span){layer->bytes, got};
         }
         bool is_end = layer->packed.len == 0;
-        int r = gunzip_step(layer->gunzip, &layer->packed, bytes, len, &made);
+        int r = unpacker->ops->step(unpacker, &layer->packed, bytes, len, &made);
         if (r == 0 && is_end && made == 0) {
-            r = gunzip_finish(layer->gunzip);
+            r = unpacker->ops->finish(unpacker);
             *ret_len = 0;
-            return r < 0 ? fail_gzip(layer, r, err) : 0;
+            return r < 0 ? fail_unpacking(layer, r, err) : 0;
         }
         if (r < 0) {
-            return fail_gzip(layer, r, err);
+            return fail_unpacking(layer, r, err);
         }
     }
     *ret_len = made;
@@ -140,8 +145,8 @@ int layer_read(void *context, uint8_t *bytes, size_t len, size_t *ret_len, struc
 {
     struct layer *layer = context;
     size_t got = 0;
-    int r = layer->gunzip != NULL ? read_gzip(layer, bytes, len, &got, err)
-                                  : read_packed(layer, bytes, len, &got, err);
+    int r = layer->unpacker != NULL ? read_unpacked(layer, bytes, len, &got, err)
+                                    : read_packed(layer, bytes, len, &got, err);
     if (r < 0) {
         return r;
     }

@@ -1,4 +1,5 @@
 """Images by hand, for the tests: whatever a hostile or an odd builder may write."""
+import ctypes
 import gzip
 import hashlib
 import io
@@ -20,6 +21,16 @@ def entry(name, data=b"", **fields):
     for key, value in fields.items():
         setattr(info, key, value)
     return info, data
+
+
+def zstd(data):
+    """A frame, by Debian's library, which dpkg needs and every machine has."""
+    library = ctypes.CDLL("libzstd.so.1")
+    library.ZSTD_compressBound.restype = library.ZSTD_compress.restype = ctypes.c_size_t
+    room = library.ZSTD_compressBound(ctypes.c_size_t(len(data)))
+    out = ctypes.create_string_buffer(room)
+    count = library.ZSTD_compress(out, ctypes.c_size_t(room), data, ctypes.c_size_t(len(data)), 3)
+    return out.raw[:count]
 
 
 def layer(*entries, form=tarfile.USTAR_FORMAT):

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -466,8 +467,46 @@ def test_a_wrong_diff_id_and_a_cut_gzip_are_refused(hythe, tmp_path):
                diff_ids=[oci.digest(data)], Entrypoint=["/app.wasm"])
     assert "no whole gzip" in hythe("run", layout.archive(tmp_path / "b.tar")).err
     layout = oci.Layout()
-    layout.add([data], layer_type=f"{oci.IMAGE}.layer.v1.tar+zstd", Entrypoint=["/app.wasm"])
+    layout.add([data], layer_type=f"{oci.IMAGE}.layer.v1.tar+xz", Entrypoint=["/app.wasm"])
     assert "cannot unpack" in hythe("run", layout.archive(tmp_path / "c.tar")).err
+
+
+SKIPPED = b"\x50\x2a\x4d\x18\x03\0\0\0abc"  # a frame of whoever packed it (RFC 8878, 3.1.2)
+
+
+def zstd_layout(packed, plain):
+    layout = oci.Layout()
+    layout.add([packed], layer_type=f"{oci.IMAGE}.layer.v1.tar+zstd", diff_ids=[oci.digest(plain)],
+               Entrypoint=["/app.wasm"])
+    return layout
+
+
+@pytest.mark.parametrize("pack", [
+    oci.zstd,
+    lambda data: oci.zstd(data[:700]) + SKIPPED + oci.zstd(data[700:]) + SKIPPED,
+    lambda data: oci.zstd(data) + oci.zstd(b"")], ids=["one", "several", "empty at the end"])
+def test_a_layer_packed_with_zstd(hythe, guest, tmp_path, pack):
+    noise = random.Random(7).randbytes(300_000)  # more than is read at once, packed or not
+    data = oci.layer(oci.entry("noise", noise), oci.entry("zeros", bytes(3_000_000)),
+                     oci.entry("app.wasm", guest("hello").read_bytes()))
+    archive = zstd_layout(pack(data), data).archive(tmp_path / "a.tar")
+    result = hythe("run", archive)
+    assert result.code == 0, result.err
+    assert result.out == "hello\narg 0: /app.wasm\n"
+    assert "app.wasm" in hythe("check", "--image", archive).out
+
+
+def test_zstd_that_is_damaged_is_refused(hythe, tmp_path):
+    data = oci.layer(oci.entry("app.wasm", oci.EMPTY_MODULE))
+    whole = oci.zstd(data)
+    assert len(whole) < 400
+    for count in range(len(whole)):
+        archive = zstd_layout(whole[:count], data).archive(tmp_path / "a.tar")
+        result = hythe("run", archive)
+        assert (result.code, "no whole zstd" in result.err) == (126, True), (count, result.err)
+    for bad in (data, gzip.compress(data), whole + b"x", whole[:40] + b"\xff" + whole[41:]):
+        result = hythe("run", zstd_layout(bad, data).archive(tmp_path / "a.tar"))
+        assert (result.code, "damaged" in result.err) == (126, True), result.err
 
 
 def test_a_cut_archive_is_refused_wherever_it_is_cut(hythe, tmp_path):
