@@ -43,6 +43,7 @@ static const struct library library = {
     .function_count = ARRAY_COUNT(functions),
 };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libzstd writes there */
 static int step(struct unpacker *unpacker, struct span *in, uint8_t *out, size_t len,
                 size_t *ret_len)
 {
