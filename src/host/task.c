@@ -357,18 +357,18 @@ static void end_cpu(struct host_task *task)
 
 /* -- running --------------------------------------------------------------------------------- */
 
-static int start_wall(struct host_task *task, struct error *err)
+static int start_wall(struct host_task *task, uint64_t now_ns, struct error *err)
 {
     const struct host_task_options *options = &task->options;
     if (options->max_wall_ns == 0) {
         return 0;
     }
-    uint64_t due_ns = num_add_sat(loop_clock_ns(), options->max_wall_ns);
+    uint64_t due_ns = num_add_sat(now_ns, options->max_wall_ns);
     int r = loop_timer_start(options->loop, &task->wall, due_ns, on_wall);
     return r < 0 ? error_set_errno(err, r, "starting a guest") : 0;
 }
 
-static int begin(struct host_task *task, struct error *err)
+static int begin(struct host_task *task, uint64_t now_ns, struct error *err)
 {
     const struct host_task_options *options = &task->options;
     const struct host_program *program = options->program;
@@ -384,7 +384,7 @@ static int begin(struct host_task *task, struct error *err)
         .after_component_call = config->trace ? trace_component_call : NULL,
         .on_tick = on_tick,
     };
-    int r = start_wall(task, err);
+    int r = start_wall(task, now_ns, err);
     if (r < 0) {
         return r;
     }
@@ -432,10 +432,10 @@ void host_task_usage(const struct host_task *task, uint64_t *ret_cpu_ns, uint64_
     *ret_memory = task->instance != NULL ? instance_memory_len(task->instance) : 0;
 }
 
-static enum instance_state resume(struct host_task *task, struct error *err)
+static enum instance_state resume(struct host_task *task, uint64_t now_ns, struct error *err)
 {
     bool was_exact = task->is_exact;
-    task->since_ns = was_exact ? thread_clock_ns() : loop_clock_ns();
+    task->since_ns = was_exact ? thread_clock_ns() : now_ns;
     guest_wait_end(&task->guest);
     enum instance_state state = instance_resume(task->instance, err);
     task->cpu_ns += spent_ns(task, was_exact);
@@ -467,17 +467,18 @@ static void go_on(struct host_task *task, struct error *err)
 static void on_turn(struct loop_deferred *deferred)
 {
     struct host_task *task = container_of(deferred, struct host_task, turn);
-    if (loop_turn_age_ns(task->options.loop) >= TICK_NS) {
+    uint64_t now_ns = loop_clock_ns(); /* once: it is a good part of what a short call takes */
+    if (now_ns - loop_turn_begin_ns(task->options.loop) >= TICK_NS) {
         loop_defer_slow(task->options.loop, deferred);
         return;
     }
     struct error err;
     error_init(&err);
-    if (task->step == STEP_NEW && begin(task, &err) < 0) {
+    if (task->step == STEP_NEW && begin(task, now_ns, &err) < 0) {
         end(task, TASK_BROKEN, &err);
         return;
     }
-    enum instance_state state = resume(task, &err);
+    enum instance_state state = resume(task, now_ns, &err);
     if (state == INSTANCE_FAILED) {
         end_failed(task, &err);
     } else if (state == INSTANCE_IDLE) {

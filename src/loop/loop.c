@@ -259,9 +259,9 @@ void loop_defer_slow(struct loop *loop, struct loop_deferred *deferred)
     }
 }
 
-uint64_t loop_turn_age_ns(const struct loop *loop)
+uint64_t loop_turn_begin_ns(const struct loop *loop)
 {
-    return loop_clock_ns() - loop->turn_ns;
+    return loop->turn_ns;
 }
 
 void loop_deferred_cancel(struct loop_deferred *deferred)

@@ -101,9 +101,9 @@ void loop_defer(struct loop *loop, struct loop_deferred *deferred);
  * that wait for their turn take it in the order in which they came. */
 void loop_defer_slow(struct loop *loop, struct loop_deferred *deferred);
 
-/* For how long this turn has been making deferred calls, or the one that takes long: whoever comes
- * late and takes some time had better ask for a turn among the slow. */
-uint64_t loop_turn_age_ns(const struct loop *loop);
+/* When this turn began to make its deferred calls, or the one that takes long, by loop_clock_ns():
+ * whoever comes late and takes some time had better ask for a turn among the slow. */
+uint64_t loop_turn_begin_ns(const struct loop *loop);
 
 /* Forget either of them. Harmless when none is meant to be called. */
 void loop_deferred_cancel(struct loop_deferred *deferred);
