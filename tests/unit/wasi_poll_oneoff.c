@@ -362,6 +362,24 @@ static void no_subscription_is_invalid(void **state)
     assert_int_equal(fake_u32(f, COUNT), 0xdddddddd);
 }
 
+/* Of zeros only: clocks that are due. */
+static int32_t poll_zeros(struct fake_guest *f, uint32_t count)
+{
+    memset(f->memory, 0, FAKE_MEMORY_LEN);
+    return fake_call(f, &preview1_poll, "poll_oneoff", SUBS, SUBS, count, COUNT);
+}
+
+static void more_than_a_guest_can_have_are_invalid(void **state)
+{
+    struct fake_guest *f = *state;
+    f->guest.fds.max = 16;
+    assert_int_equal(poll_zeros(f, 2 * 16 + 1024), WASI_ESUCCESS);
+    assert_int_equal(fake_u32(f, COUNT), 2 * 16 + 1024);
+    assert_int_equal(poll_zeros(f, 2 * 16 + 1024 + 1), WASI_EINVAL);
+    assert_int_equal(fake_u32(f, COUNT), 0);
+    assert_int_equal(poll_zeros(f, UINT32_MAX), WASI_EFAULT);
+}
+
 static void an_unknown_tag_is_invalid(void **state)
 {
     struct fake_guest *f = *state;
@@ -533,6 +551,7 @@ int main(void)
         TEST(cpu_clocks_cannot_be_waited_for),
         TEST(readiness_and_clocks_come_together),
         TEST(no_subscription_is_invalid),
+        TEST(more_than_a_guest_can_have_are_invalid),
         TEST(an_unknown_tag_is_invalid),
         TEST(out_of_bounds_is_a_fault),
         TEST(the_last_bytes_of_memory_do),

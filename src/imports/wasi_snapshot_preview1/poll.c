@@ -16,6 +16,8 @@
 #include "guest/poll.h"
 #include "imports/wasi_snapshot_preview1/preview1.h"
 
+enum { CLOCKS_MAX = 1024 };
+
 /* One look at a guest's subscriptions. */
 struct look {
     struct call *call;
@@ -126,6 +128,15 @@ static int look_at_all(struct look *look)
     return 0;
 }
 
+/* As poll(2) refuses more than RLIMIT_NOFILE. Nobody else runs during a look, and each may cost a
+ * system call; a guest's memory holds millions of them. */
+static bool has_too_many(const struct look *look)
+{
+    uint64_t max =
+        2 * (uint64_t)call_guest(look->call)->fds.max + CLOCKS_MAX; /* reads and writes */
+    return look->count > max;
+}
+
 static int look_begin(struct look *look)
 {
     struct call *call = look->call;
@@ -140,6 +151,9 @@ static int look_begin(struct look *look)
         !call_in_memory(call, call_u32(call, 1), events_len) ||
         !call_in_memory(call, call_u32(call, 3), 4)) {
         return -EFAULT;
+    }
+    if (has_too_many(look)) {
+        return -EINVAL;
     }
     look->subscriptions = call->memory + call_u32(call, 0);
     look->events = call->memory + call_u32(call, 1);
