@@ -68,7 +68,7 @@ def drawn_lines(page):
 def chromium(folder, *args):
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        pytest.skip("chromium is not installed: scripts/deps test")
+        pytest.skip("chromium is not installed: scripts/deps browser")
     return [path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", "--disable-background-networking", "--disable-component-update",
             "--no-proxy-server", f"--user-data-dir={folder}", "--enable-logging=stderr", *args]
