@@ -302,8 +302,13 @@ class Cri:
                                   env=self.env)
 
     def load(self, path, name, platforms=PLATFORM):
-        """Import an archive, and wait until the CRI plugin has heard of it."""
-        result = self.ctr("images", "import", "--platform", platforms, path)
+        """Import an archive, and wait until the CRI plugin has heard of it.
+
+        It takes what is unpacked only, and newer daemons unpack their own platform only; their `ctr`
+        does it for others.
+        """
+        words = ["--local"] if "--local" in self.ctr("images", "import", "--help")[1] else []
+        result = self.ctr("images", "import", *words, "--platform", platforms, path)
         assert result[0] == 0, result
         wait_for(name, lambda: self.call("ImageStatus", {1: {1: name}}, "ImageService").get(1))
 

@@ -2,6 +2,7 @@
 import contextlib
 import itertools
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -78,10 +79,11 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
         wait_for("containerd", lambda: self.ctr("version")[0] == 0)
 
     def ctr(self, *words, timeout=WAIT):
-        return self.namespace.run(*self.client, *words, env=self.env, timeout=timeout)
+        code, out, err = self.namespace.run(*self.client, *words, env=self.env, timeout=timeout)
+        return code, out, re.sub(r'^time=.* msg="DEPRECATION: .*cgroup v1.*\n', "", err, flags=re.M)
 
     def load(self, path, platform=PLATFORM):
-        result = self.ctr("images", "import", "--platform", platform, path)
+        result = self.ctr("images", "import", "--no-unpack", "--platform", platform, path)
         assert result[0] == 0, result
 
     def name(self):
