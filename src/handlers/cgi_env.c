@@ -100,7 +100,7 @@ int cgi_env_prepare(struct site_route *route)
 
 /* -- where it came from and where it goes ------------------------------------------------------ */
 
-/* Where the text lies is up to the caller. */
+/* Borrowed from `text`, or static. */
 static struct span peer_text(const struct net_address *peer, char text[NET_ADDRESS_HOST_MAX])
 {
     const char *host = net_address_print_host(peer, text);

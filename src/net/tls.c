@@ -220,11 +220,8 @@ static int64_t write_records(struct tls_session *session, struct cursor cursor)
     }
     while (cursor.count > 0) {
         int n = seal(session, gather(&cursor, space));
-        if (n == -EAGAIN && done > 0) {
-            return done;
-        }
-        if (n <= 0) {
-            return n; /* at once: what has failed has no edge that would bring the writer back */
+        if (n <= 0) { /* a failure at once: it has no edge that would bring the writer back */
+            return n == -EAGAIN && done > 0 ? done : n;
         }
         skip(&cursor, (size_t)n);
         done += n;

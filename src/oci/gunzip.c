@@ -27,7 +27,6 @@ struct gunzip {
     struct unpacker base;
     struct libz z;
     z_stream stream;
-    bool is_between; /* a stream has ended, and none has begun since */
 };
 
 static const struct library_function functions[] = {
@@ -51,13 +50,10 @@ static int step(struct unpacker *unpacker, struct span *in, uint8_t *out, size_t
     struct gunzip *gunzip = container_of(unpacker, struct gunzip, base);
     z_stream *stream = &gunzip->stream;
     *ret_len = 0;
-    if (gunzip->is_between && in->len == 0) {
-        return 0;
-    }
-    if (gunzip->is_between && gunzip->z.inflate_reset(stream) != Z_OK) {
+    if (unpacker->is_between && gunzip->z.inflate_reset(stream) != Z_OK) {
         return -EBADMSG;
     }
-    gunzip->is_between = false;
+    unpacker->is_between = false;
     stream->next_in = in->data;
     stream->avail_in = in->len > UINT_MAX ? UINT_MAX : (uInt)in->len;
     stream->next_out = out;
@@ -67,18 +63,12 @@ static int step(struct unpacker *unpacker, struct span *in, uint8_t *out, size_t
     size_t used = (size_t)(stream->next_in - in->data);
     *in = (struct span){in->data + used, in->len - used};
     if (code == Z_STREAM_END) {
-        gunzip->is_between = true;
+        unpacker->is_between = true;
     } else if (code != Z_OK && code != Z_BUF_ERROR) {
         return code == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
     }
     *ret_len = room - stream->avail_out;
     return 0;
-}
-
-static int finish(struct unpacker *unpacker)
-{
-    const struct gunzip *gunzip = container_of(unpacker, struct gunzip, base);
-    return gunzip->is_between ? 0 : -EBADMSG;
 }
 
 static void free_gunzip(struct unpacker *unpacker)
@@ -88,8 +78,7 @@ static void free_gunzip(struct unpacker *unpacker)
     free(gunzip);
 }
 
-static const struct unpacker_ops ops = {
-    .name = "gzip", .step = step, .finish = finish, .free = free_gunzip};
+static const struct unpacker_ops ops = {.name = "gzip", .step = step, .free = free_gunzip};
 
 int gunzip_new(struct unpacker **ret_unpacker, struct error *err)
 {

@@ -127,11 +127,12 @@ static int read_unpacked(struct layer *layer, uint8_t *bytes, size_t len, size_t
             layer->packed = (struct span){layer->bytes, got};
         }
         bool is_end = layer->packed.len == 0;
+        if (is_end && unpacker->is_between) {
+            break;
+        }
         int r = unpacker->ops->step(unpacker, &layer->packed, bytes, len, &made);
-        if (r == 0 && is_end && made == 0) {
-            r = unpacker->ops->finish(unpacker);
-            *ret_len = 0;
-            return r < 0 ? fail_unpacking(layer, r, err) : 0;
+        if (r == 0 && is_end && made == 0 && !unpacker->is_between) {
+            r = -EBADMSG; /* cut short */
         }
         if (r < 0) {
             return fail_unpacking(layer, r, err);

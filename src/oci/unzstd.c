@@ -24,7 +24,6 @@ struct unzstd {
     struct unpacker base;
     struct libzstd z;
     ZSTD_DStream *stream;
-    bool is_between; /* a frame has ended, and none has begun since */
 };
 
 static const struct library_function functions[] = {
@@ -51,24 +50,15 @@ static int step(struct unpacker *unpacker, struct span *in, uint8_t *out, size_t
     ZSTD_inBuffer from = {.src = in->data, .size = in->len};
     ZSTD_outBuffer to = {.dst = out, .size = len};
     *ret_len = 0;
-    if (unzstd->is_between && in->len == 0) {
-        return 0;
-    }
     size_t left = unzstd->z.decompress(unzstd->stream, &to, &from);
     if (unzstd->z.is_error(left)) {
         bool is_memory = unzstd->z.error_code(left) == ZSTD_error_memory_allocation;
         return is_memory ? -ENOMEM : -EBADMSG;
     }
     *in = (struct span){in->data + from.pos, in->len - from.pos};
-    unzstd->is_between = left == 0;
+    unpacker->is_between = left == 0;
     *ret_len = to.pos;
     return 0;
-}
-
-static int finish(struct unpacker *unpacker)
-{
-    const struct unzstd *unzstd = container_of(unpacker, struct unzstd, base);
-    return unzstd->is_between ? 0 : -EBADMSG;
 }
 
 static void free_unzstd(struct unpacker *unpacker)
@@ -78,8 +68,7 @@ static void free_unzstd(struct unpacker *unpacker)
     free(unzstd);
 }
 
-static const struct unpacker_ops ops = {
-    .name = "zstd", .step = step, .finish = finish, .free = free_unzstd};
+static const struct unpacker_ops ops = {.name = "zstd", .step = step, .free = free_unzstd};
 
 int unzstd_new(struct unpacker **ret_unpacker, struct error *err)
 {

@@ -2,6 +2,7 @@
 tests' own with what `hythe install containerd` writes, and pods. Neither a kubelet nor crictl is
 needed, nor a compiler of protocols: a message is {field number: value}."""
 import contextlib
+import functools
 import os
 import platform
 import shutil
@@ -301,14 +302,18 @@ class Cri:
         return self.namespace.run("ctr", "-a", self.folder / "c", "-n", "k8s.io", *words,
                                   env=self.env)
 
+    @functools.cached_property
+    def local(self):
+        """The option that has ctr itself unpack, where it has one."""
+        return ["--local"] if "--local" in self.ctr("images", "import", "--help")[1] else []
+
     def load(self, path, name, platforms=PLATFORM):
         """Import an archive, and wait until the CRI plugin has heard of it.
 
         It takes what is unpacked only, and newer daemons unpack their own platform only; their `ctr`
         does it for others.
         """
-        words = ["--local"] if "--local" in self.ctr("images", "import", "--help")[1] else []
-        result = self.ctr("images", "import", *words, "--platform", platforms, path)
+        result = self.ctr("images", "import", *self.local, "--platform", platforms, path)
         assert result[0] == 0, result
         wait_for(name, lambda: self.call("ImageStatus", {1: {1: name}}, "ImageService").get(1))
 
